@@ -1,0 +1,1 @@
+"""Engines of national cryptography; see :mod:`core.crypto.port`."""
