@@ -1,0 +1,1 @@
+"""Solidity contracts of the ledger, their build and their deployment."""

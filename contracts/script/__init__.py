@@ -1,0 +1,1 @@
+"""Compile the contracts, deploy them, measure their gas."""
