@@ -1,0 +1,122 @@
+"""What a request works with: the process's one :class:`Gateway`, and its own :class:`Context`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from core import crypto
+from core.hexes import to_bytes
+from core.messages import domain
+from gateway.alliance.members import Members
+from gateway.identity.caller import Caller
+from gateway.identity.registrar import RegistrarSigner
+from gateway.identity.registry import Registries
+from gateway.keyring import Keyring
+from gateway.ledger.port import Call, Ledger
+from gateway.metrics import Metrics
+from gateway.settings import Settings
+from gateway.trust import Trust
+
+
+class Rates:
+    """Requests a minute by caller: a bucket that refills evenly. Kept in this process; with n server processes the limit
+    is n-fold."""
+
+    MOST_CALLERS = 50_000
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, name: str, per_minute: int) -> bool:
+        """Whether one more request of ``name`` is within ``per_minute``."""
+        now = self._clock()
+        with self._lock:
+            left, since = self._buckets.pop(name, (float(per_minute), now))
+            left = min(float(per_minute), left + (now - since) * per_minute / 60)
+            allowed = left >= 1
+            self._buckets[name] = (left - 1 if allowed else left, now)
+            if len(self._buckets) > self.MOST_CALLERS:
+                self._buckets.popitem(last=False)
+        return allowed
+
+
+@dataclass
+class Gateway:
+    """Everything one process holds. ``kick`` wakes the worker after a write was stored; it may do nothing (the sweep finds
+    it)."""
+
+    settings: Settings
+    engine: Engine
+    sessions: sessionmaker[Session]
+    ledger: Ledger
+    registries: Registries
+    members: Members
+    trust: Trust
+    registrar: RegistrarSigner
+    keyring: Keyring
+    kick: Callable[[], None]
+    metrics: Metrics = field(default_factory=Metrics)
+    rates: Rates = field(default_factory=Rates)
+    started: float = field(default_factory=time.time)
+
+    def secret_digest(self, kind: str, *parts: bytes) -> bytes:
+        """HMAC-SM3 under the gateway's own key: digests of things too easy to guess for a plain hash. 32 bytes."""
+        return crypto.hmac_sm3(bytes.fromhex(self.keyring.ids), b"\0".join((kind.encode(), *parts)))
+
+    def domain(self, contract: str) -> bytes:
+        """Signature domain of a contract (docs/formats.md §4)."""
+        info = self.ledger.info()
+        return domain(info.ledger_id, to_bytes(info.contracts[contract].lower(), None))
+
+
+@dataclass
+class Context:
+    """One request: its caller, its transaction, and what it stored for the ledger. Services take it first."""
+
+    gateway: Gateway
+    db: Session
+    caller: Caller
+    request_id: str
+    now: int
+    key: str = ""
+    address: str = ""
+    wrote: bool = False
+    location: str | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """Our own node."""
+        return self.gateway.ledger
+
+    @property
+    def registries(self) -> Registries:
+        """Keys and credentials at the head."""
+        return self.gateway.registries
+
+    @property
+    def settings(self) -> Settings:
+        """Settings of this process."""
+        return self.gateway.settings
+
+    def read(self, contract: str, method: str, **args: Any) -> Any:
+        """Ask a contract at the head."""
+        return self.ledger.read(Call(contract, method, args))
+
+
+def context(request: Request) -> Context:
+    """The context the edge made for this request (:class:`gateway.http.EdgeRoute`)."""
+    return cast(Context, request.state.context)
+
+
+Ctx = Annotated[Context, Depends(context)]

@@ -1,0 +1,1 @@
+"""Driver for EVM chains over JSON-RPC."""

@@ -1,0 +1,1 @@
+"""In-memory double of the ledger. It warns, and production refuses it."""

@@ -1,0 +1,41 @@
+"""Rows of sessions, challenges, administrators and nonces."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from gateway.session.models import Challenge, LoginSession, SeenNonce
+
+
+def take_challenge(db: Session, value: bytes) -> Challenge | None:
+    """The challenge, removed: it is used up whatever comes next."""
+    found = db.get(Challenge, value)
+    if found is not None:
+        db.delete(found)
+        db.flush()
+    return found
+
+
+def remember_nonce(db: Session, digest: bytes, expires: int) -> bool:
+    """Store a nonce for good (commits). False if it was there already."""
+    db.add(SeenNonce(digest=digest, expires=expires))
+    try:
+        db.commit()
+    except IntegrityError:
+        db.rollback()
+        return False
+    return True
+
+
+def forget_old(db: Session, now: int, idle_before: int) -> None:
+    """Remove nonces and challenges that are no longer fresh, and sessions idle since ``idle_before``."""
+    db.execute(delete(SeenNonce).where(SeenNonce.expires < now))
+    db.execute(delete(Challenge).where(Challenge.expires < now))
+    db.execute(delete(LoginSession).where(LoginSession.used <= idle_before))
+
+
+def end_sessions(db: Session, keyid: str) -> None:
+    """Log a key out everywhere."""
+    db.execute(delete(LoginSession).where(LoginSession.keyid == keyid))

@@ -1,0 +1,1 @@
+"""Fixtures and builders shared by all rooms; imported as ``tests.support.…``."""

@@ -1,0 +1,82 @@
+"""Ledgers to test on: a real EVM node, and the in-memory double."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from coincurve import PublicKey
+from eth_utils.crypto import keccak
+
+from contracts.script.compile import build
+from contracts.script.deploy import Member, deploy
+from core import crypto
+from gateway.ledger.evm.ledger import EvmLedger
+from gateway.ledger.evm.open import Deployment, Limits, connect
+from gateway.ledger.memory.chain import MemoryChain
+from gateway.ledger.memory.ledger import MemoryLedger
+from gateway.ledger.port import Ledger
+from network.evm.node import Node
+from tests.support.world import Organisation
+
+BLOCK_SECONDS = 0.1
+
+
+class DoubleChain:
+    """The in-memory double."""
+
+    kind = "memory"
+
+    def __init__(self) -> None:
+        self.chain: MemoryChain | None = None
+
+    def found(self, name: str, member: Organisation) -> None:
+        account = PublicKey.from_secret(member.key).format(compressed=False)[1:]
+        x, y = member.sm2.public[:32], member.sm2.public[32:]
+        first = (member.id, crypto.sm3(member.code.encode()), member.roles, x, y, "0x" + keccak(account)[12:].hex())
+        self.chain = MemoryChain(name, first)
+
+    def open(self, key: bytes | None) -> Ledger:
+        assert self.chain is not None
+        return MemoryLedger(self.chain, key)
+
+    def close(self) -> None:
+        self.chain = None
+
+
+class EvmChain:
+    """A node of our own, with one alliance after the other deployed to it."""
+
+    kind = "evm"
+
+    def __init__(self, home: Path | None = None, block_seconds: float = BLOCK_SECONDS, limits: Limits | None = None) -> None:
+        build()
+        self._temporary = tempfile.TemporaryDirectory(prefix="chain-") if home is None else None
+        self.home = Path(self._temporary.name) if self._temporary else home
+        assert self.home is not None
+        self.node = Node(self.home / "node", 0, block_seconds=block_seconds).start()
+        self.limits = limits or Limits()
+        self.founded = 0
+
+    @property
+    def url(self) -> str:
+        return self.node.url
+
+    @property
+    def contracts_file(self) -> Path:
+        """contracts.json of the alliance founded last."""
+        assert self.home is not None
+        return self.home / f"alliance-{self.founded}" / "contracts.json"
+
+    def found(self, name: str, member: Organisation) -> None:
+        self.founded += 1
+        x, y = member.sm2.public[:32], member.sm2.public[32:]
+        deploy(self.url, member.key, name, Member(member.id, member.code, x, y, member.roles), self.contracts_file)
+
+    def open(self, key: bytes | None) -> Ledger:
+        return EvmLedger(connect(self.url, Deployment.read(self.contracts_file), key, self.limits))
+
+    def close(self) -> None:
+        self.node.stop()
+        if self._temporary:
+            self._temporary.cleanup()
