@@ -1,0 +1,73 @@
+"""The mirror over HTTP, for auditors; whoever serves it says who is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from core.errors import Malformed
+from gateway.ledger.port import Ledger
+from gateway.settings import Settings
+from mirror import compare, query, trace
+from mirror.database import Database
+from mirror.status import status_of
+
+OWN_PARAMETERS = frozenset({"sort", "cursor", "limit", "as_of", "history"})
+MOST_GIVEN = 64
+Some = Annotated[list[str], Query(default_factory=list, max_length=MOST_GIVEN)]
+
+
+def router(settings: Settings, require_auditor: Callable[..., Any], ledger: Ledger | None = None) -> APIRouter:
+    """Routes under ``/mirror``. ``require_auditor``: a FastAPI dependency that raises unless the caller is an auditor;
+    ``ledger``: the server's own connection, for the lag. Answers HealthTrustError subclasses as errors; the server turns them
+    into problem+json."""
+    routes = APIRouter(prefix="/mirror", tags=["mirror"], dependencies=[Depends(require_auditor)])
+    database = Database(settings.mirror_database())
+    database.prepare()
+
+    @routes.get("/status")
+    def status() -> dict[str, Any]:
+        """Where the mirror stands, and how far behind the chain."""
+        return status_of(database, ledger).json()
+
+    @routes.get("/compare")
+    def compare_digests(at: Annotated[list[str], Query(max_length=MOST_GIVEN)]) -> dict[str, Any]:
+        """Does this mirror have the digests another one has: ``at=height:0x…``, repeated. Halving the range finds the first
+        difference."""
+        theirs = dict(_height_and_digest(text) for text in at)
+        ours = {str(h): query.shown(compare.digest_at(database, h)) for h in theirs}
+        first = compare.differing(database, theirs)
+        return {"agree": first is None, "first_difference": first, "ours": ours}
+
+    @routes.get("/trace/{identifier}")
+    def trace_identifier(identifier: str, also: Some) -> dict[str, Any]:
+        """The life of an identifier: events in order, and which led to which; ``also``: further identifiers for the same
+        picture."""
+        return trace.trace(database, identifier, also).json()
+
+    @routes.get("/tables/{name}")
+    def table(
+        request: Request,
+        name: str,
+        sort: str = "",
+        cursor: str = "",
+        limit: int = 100,
+        as_of: int | None = None,
+        history: bool = False,
+    ) -> dict[str, Any]:
+        """A page of a table; every other parameter is a filter: ``column``, ``column__from``, ``column__to``."""
+        filters = {k: v for k, v in request.query_params.items() if k not in OWN_PARAMETERS}
+        page = query.tables(database, name, filters, sort, cursor or None, limit, as_of, history)
+        return {"columns": page.columns, "rows": page.rows, "next": page.next, "height": page.height}
+
+    return routes
+
+
+def _height_and_digest(text: str) -> tuple[int, bytes]:
+    height, _, digest = text.partition(":")
+    try:
+        return int(height), bytes.fromhex(digest.removeprefix("0x"))
+    except ValueError as e:
+        raise Malformed("value_malformed", detail="at is height:digest, the digest in hex") from e

@@ -1,0 +1,53 @@
+"""Shared by the mirror's tests: build mirrors, dump them, play random reorganisations."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from mirror.checkpoint import Watch, no_watch
+from mirror.database import Database
+from mirror.loop import Follower
+from mirror.models import BLOCK, MENTION
+from mirror.projections import RELATIONS
+from tests.mirror.scripted import ScriptedLedger, Story
+
+OPEN: list[Database] = []
+
+
+def follower(ledger: ScriptedLedger, url: str, depth: int = 64, watch: Watch = no_watch) -> Follower:
+    """A follower whose database is closed when the test ends."""
+    OPEN.append(Database(url))
+    return Follower(ledger, OPEN[-1], depth, blocks_per_read=7, watch=watch)
+
+
+def fresh(ledger: ScriptedLedger, tmp_path: Path, name: str = "fresh.db") -> Follower:
+    """A mirror built from block 0 in one go."""
+    made = follower(ledger, f"sqlite:///{tmp_path / name}")
+    made.catch_up()
+    return made
+
+
+def dump(database: Database) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table that comes from the chain."""
+    out = {}
+    with database.read() as connection:
+        for table in (BLOCK, MENTION, *(r.table for r in RELATIONS)):
+            rows = connection.execute(sa.select(table).order_by(*table.primary_key))
+            out[table.name] = [tuple(bytes(v) if isinstance(v, memoryview) else v for v in row) for row in rows]
+    return out
+
+
+def mine(ledger: ScriptedLedger, story: Story, blocks: int) -> None:
+    for _ in range(blocks):
+        ledger.extend(story.block())
+
+
+def told(seed: int, blocks: int) -> ScriptedLedger:
+    """A ledger with a random history."""
+    ledger = ScriptedLedger(seed)
+    mine(ledger, Story(ledger, random.Random(seed)), blocks)
+    return ledger
