@@ -1,0 +1,55 @@
+"""The custodian's and the registrar's database: the services' common engine, with deleted keys overwritten.
+
+SQLite in the embedded profile, PostgreSQL in the consortium profile, through SQLAlchemy (requirement P62: keys and data apart).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import Engine, MetaData, event
+from sqlalchemy.orm import Session, sessionmaker
+
+from gateway.ledger import db, outbox
+from offchain.models import Base, RegistrarBase
+
+Sessions = sessionmaker[Session]
+
+
+def open_engine(url: str) -> Engine:
+    """As :func:`gateway.ledger.db.open_engine`; on SQLite a destroyed key is overwritten, not left in a free page."""
+    engine = db.open_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _overwrite_deleted)
+    return engine
+
+
+def create(engine: Engine, *metadata: MetaData) -> Engine:
+    """Create the tables that are missing (default: a custodian's, with its outbox); existing ones stay as they are."""
+    db.create_tables(engine, *(metadata or (Base.metadata, outbox.metadata)))
+    return engine
+
+
+def custodian_sessions(url: str) -> Sessions:
+    """Sessions on a custodian's database, tables made where missing."""
+    return sessionmaker(create(open_engine(url)), expire_on_commit=False)
+
+
+def registrar_sessions(url: str) -> Sessions:
+    """Sessions on the registrar's database, tables made where missing."""
+    return sessionmaker(create(open_engine(url), RegistrarBase.metadata), expire_on_commit=False)
+
+
+def forget_freed_pages(engine: Engine) -> None:
+    """Truncate SQLite's write-ahead log, where the pages of a destroyed key would otherwise survive until it is reused."""
+    if engine.dialect.name == "sqlite":
+        connection = engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
+
+
+def _overwrite_deleted(connection: sqlite3.Connection, _: Any) -> None:
+    connection.execute("PRAGMA secure_delete=ON").close()

@@ -1,0 +1,276 @@
+"""The release gate of one custodian as an ASGI application (docs/services.md, gate REST)."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gc
+import io
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import orjson
+import segno
+from fastapi import FastAPI, Response
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.routing import Route
+from starlette.types import Scope
+
+from core import crypto
+from core.hexes import to_hex
+from core.ids import organisation_id
+from core.vocabulary import category_code
+from core.words import kind_word
+from gateway.keyring import Keyring, load_or_create
+from gateway.ledger import outbox
+from gateway.ledger.db import open_sessions
+from gateway.ledger.factory import open_ledger
+from gateway.ledger.port import Ledger
+from gateway.settings import GateSettings, Settings
+from offchain import standards
+from offchain.anchor import Anchorer
+from offchain.bundle import completion, served
+from offchain.database import custodian_sessions, open_engine
+from offchain.envelope import Envelope
+from offchain.gate.admission import Admission, Incoming
+from offchain.gate.crosscheck import CrossCheck, StopSwitch
+from offchain.gate.custody import Custody
+from offchain.gate.http import Answer, SignedRoute
+from offchain.gate.keeper import Keeper, Leadership, Publisher
+from offchain.gate.onsite import onsite_payload
+from offchain.gate.opening import Artefacts
+from offchain.gate.publishing import GatewayPublisher
+from offchain.gate.reading import Parts, Reader, Served, Step
+from offchain.gate.refusals import NotYours
+from offchain.gate.spending import LedgerSpender
+from offchain.gate.view import Caller, LedgerSilent, LedgerView
+from offchain.gate.watched import WatchedLedger
+from offchain.gate.writer import ReceiptWriter
+from offchain.receipts import ReceiptLog
+from offchain.stores.files import FileStore
+from offchain.stores.memory import MemoryStore
+from offchain.stores.port import Store
+
+PREFIX = "/gate/v1"
+STOP_KIND = kind_word("healthtrust/gate-stop/v1")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What tests and special set-ups replace. ``step``: told where a reading is; ``confirm``: see :class:`Keeper`."""
+
+    clock: Callable[[], float] = time.time
+    step: Step = lambda _name: None
+    confirm: Callable[[], bool] | None = None
+    publisher: Publisher | None = None
+    store: Store | None = None
+
+
+class Gate:
+    """One custodian's gate: everything it works with, opened and wired."""
+
+    def __init__(self, settings: Settings, code: str, ledger: Ledger | None = None, options: Options | None = None) -> None:
+        """Raises ReceiptsDamaged when the receipts' tail does not fit, LedgerError when the ledger is not the one deployed."""
+        self.settings = settings
+        self.own: GateSettings = settings.gate(code)
+        self.options = options or Options()
+        ring = load_or_create(settings.path("custodians", code, "keys.json"), code)
+        self.ledger = WatchedLedger(ledger or open_ledger(settings, bytes.fromhex(ring.evm)))
+        self.id = organisation_id(code)
+        self.private = bytes.fromhex(ring.sm2)
+        self.public = crypto.sm2_public(self.private)
+        self.log = ReceiptLog(open_engine(_receipts_url(settings, code)), self.id, lambda m: crypto.sm2_sign(self.private, m))
+        self.switch = StopSwitch(settings.path("custodians", code, "STOPPED"))
+        policy, clock = settings.policy, self.options.clock
+        sessions = open_sessions(settings.custodian_database(code), outbox.metadata)
+        self.publisher = self.options.publisher or GatewayPublisher(settings.gateway.public_url, self.id, self.private)
+        self.keeper = Keeper(
+            self.log,
+            sessions,
+            self.ledger,
+            Leadership(settings.path("custodians", code, "keeper.lock")),
+            self.publisher,
+            self.options.confirm or self._gateway_ready,
+            clock,
+        )
+        self.view = LedgerView(self.ledger, self.id, clock, settings.ledger.max_head_age_seconds, policy.clock_skew_seconds)
+        self.writer = ReceiptWriter(self.log)
+        self.admission = Admission(self.view, policy, clock)
+        self.custody = self._custody(ring)
+        self.crosscheck = CrossCheck(self.ledger, self.view, policy.contract_check_share, self.switch, self._stop)
+        self.reader = Reader(
+            Parts(
+                store=self.id,
+                view=self.view,
+                admission=self.admission,
+                artefacts=Artefacts(self.id, self.private),
+                custody=self.custody,
+                documents=standards.by_id,
+                writer=self.writer,
+                spender=LedgerSpender(sessions, self.ledger, self.view, settings.ledger.timeout_seconds),
+                crosscheck=self.crosscheck,
+                stopped=lambda: not self.keeper.checked or self.switch.is_set(),
+                clock=clock,
+                skew=policy.clock_skew_seconds,
+                step=self.options.step,
+            )
+        )
+
+    async def read(self, incoming: Incoming, _scope: Scope) -> Answer:
+        """``POST /records/read``."""
+        reading = await self.reader.read(incoming)
+        return orjson.dumps(read_answer(reading, self.public)), reading.receipt.number
+
+    async def list(self, incoming: Incoming, _scope: Scope) -> Answer:
+        """``POST /records/list``."""
+        listed = await self.reader.list(incoming)
+        return orjson.dumps({"entries": listed.entries, "next": listed.next, "receipt": listed.receipt}), listed.receipt
+
+    async def receipt(self, incoming: Incoming, scope: Scope) -> Answer:
+        """``GET /receipts/{number}/bundle``: for the one who read and the resident concerned."""
+        caller = await self._once(incoming)
+        receipt = await self.writer.get(scope["path_params"]["number"])
+        if receipt is None or not _concerns(orjson.loads(receipt.json), caller):
+            raise NotYours
+        found = await asyncio.to_thread(self.log.anchor, receipt.number)
+        anchor = None if found is None or found[0].number is None else (found[0].number, found[1])
+        height = found[0].height if found else None
+        added = await self.view.call(lambda: completion(self.ledger, receipt, anchor, height))
+        return orjson.dumps(added), None
+
+    async def onsite(self, incoming: Incoming, _scope: Scope) -> Answer:
+        """``POST /onsite``: what the doctor shows and the resident scans."""
+        caller = await self._once(incoming)
+        text, payload = onsite_payload(incoming.body, caller, self.id, self.settings.gateway.public_url, self.options.clock())
+        svg = io.BytesIO()
+        segno.make(text, error="m").save(svg, kind="svg", scale=6, border=4)
+        picture = "data:image/svg+xml;base64," + base64.b64encode(svg.getvalue()).decode()
+        return orjson.dumps({"payload": payload, "text": text, "qr": picture}), None
+
+    async def health(self) -> tuple[int, dict[str, Any]]:
+        """Status code and document: green only when a read could be served now."""
+        try:
+            head = await self.view.head()
+        except LedgerSilent as e:
+            return 503, {"status": e.code}
+        # Open to the world: how many receipts there are would tell how busy a hospital is, read by read.
+        doc = {"head": head.height, "store": f"0x{self.id.hex()}", "publicKey": f"0x{self.public.hex()}"}
+        if self.switch.is_set():
+            return 503, {"status": "gate_stopped", **doc}
+        return (200, {"status": "ok", **doc}) if self.keeper.checked else (503, {"status": "starting", **doc})
+
+    def close(self) -> None:
+        """Finish what is being written."""
+        self.writer.close()
+        self.view.close()
+        self.keeper.close()
+        self.custody.close()
+        self.publisher.close()
+
+    async def _once(self, incoming: Incoming) -> Caller:
+        """Admit a caller whose request is recorded only by its nonce: it hands out nothing of anybody's record."""
+        admitted = await self.admission.admit(incoming, None)
+        if admitted.silent is not None:
+            raise admitted.silent
+        await self.reader.claim(admitted)
+        return admitted.caller
+
+    def _custody(self, ring: Keyring) -> Custody:
+        folder = self.settings.path("custodians", self.own.code, "records").parent
+        store = self.options.store or (MemoryStore() if self.own.store == "memory" else FileStore(folder / "records"))
+        sessions = custodian_sessions(self.settings.custodian_database(self.own.code))
+        engine = sessions.kw["bind"]
+        return Custody(self.id, engine, store, Envelope(bytes.fromhex(ring.wrap)), Anchorer(self.id, sessions, folder / "trees"))
+
+    def _stop(self, written: bytes) -> None:
+        self.keeper.record_evidence(STOP_KIND, crypto.sm3(written))
+
+    def _gateway_ready(self) -> bool:
+        try:
+            with httpx.Client(timeout=3.0, trust_env=False) as client:
+                return client.get(f"{self.settings.gateway.public_url}/api/v1/ready").status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+
+def create_app(settings: Settings, code: str, ledger: Ledger | None = None, options: Options | None = None) -> FastAPI:
+    """The application of the custodian with this code; ``app.state.gate`` is its :class:`Gate`."""
+    gate = Gate(settings, code, ledger, options)
+    app = FastAPI(
+        title=f"healthtrust release gate · {gate.own.name}", version="1", lifespan=_lifespan(gate), docs_url=f"{PREFIX}/docs",
+        openapi_url=f"{PREFIX}/openapi.json",
+    )  # fmt: skip
+    app.state.gate = gate
+    base, delivered = gate.own.public_url.rstrip("/"), gate.log.mark_delivered
+    handlers: list[tuple[str, str, Callable[[Incoming, Scope], Awaitable[Answer]]]] = [
+        ("POST", "/records/read", gate.read),
+        ("POST", "/records/list", gate.list),
+        ("GET", "/receipts/{number:int}/bundle", gate.receipt),
+        ("POST", "/onsite", gate.onsite),
+    ]
+    for method, path, handle in handlers:
+        app.router.routes.append(Route(PREFIX + path, SignedRoute(base, handle, delivered), methods=[method]))
+
+    @app.get(f"{PREFIX}/health")
+    async def health() -> Response:
+        """Open: whether this gate would serve now."""
+        status, doc = await gate.health()
+        return Response(orjson.dumps(doc), status, media_type="application/json")
+
+    origins = [settings.gateway.public_url, *settings.web_origins]
+    app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"], max_age=600)
+    return app
+
+
+def read_answer(reading: Served, custodian_key: bytes) -> dict[str, Any]:
+    """The body of a served read."""
+    disclosure, held = reading.opened.disclosure, reading.opened.held
+    bundle = served(reading, custodian_key)
+    record = {name: bundle["record"][name] for name in ("id", "custodian", "subject")}
+    record |= {"schema": bundle["record"]["disclosure"]["schema"], "version": held.version, "recordedAt": held.recorded_at}
+    return {
+        "record": {**record, "category": category_code(held.category), "elements": bundle["record"]["disclosure"]["values"]},
+        "withheld": sorted(disclosure.hashes),
+        "decision": bundle["decision"],
+        "bundle": bundle,
+    }
+
+
+def _concerns(receipt: dict[str, Any], caller: Caller) -> bool:
+    """Whether this is the one who read, or the resident. A practitioner and a resident are told apart even if their ids were
+    the same."""
+    if caller.kind == "subject":
+        return bool(receipt["subject"] == to_hex(caller.id))
+    return bool(receipt["requester"] == to_hex(caller.id) and receipt["requester"] != receipt["subject"])
+
+
+def _lifespan(gate: Gate) -> Callable[[FastAPI], Any]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(gate.keeper.once)
+        collect_rarely()
+        keeping = asyncio.create_task(gate.keeper.run(gate.settings.policy.receipt_delay_seconds))
+        yield
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+        gate.close()
+
+    return lifespan
+
+
+def collect_rarely() -> None:
+    """Keep the garbage collector away from what lives as long as the process, and from the rest more often than not: a full
+    look at the heap stops every request in flight, and what a request leaves behind has no cycles."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
+def _receipts_url(settings: Settings, code: str) -> str:
+    """The receipts' own SQLite file, so that a long import never makes a reader wait; on PostgreSQL the custodian's database."""
+    url = settings.custodian_database(code)
+    return f"sqlite:///{settings.path('custodians', code, 'receipts.db')}" if url.startswith("sqlite") else url

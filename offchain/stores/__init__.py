@@ -1,0 +1,1 @@
+"""Stores of encrypted content: one port, a double in memory, segment files."""
