@@ -1,0 +1,16 @@
+/** Places of the console. What is searched, filtered and sorted is in the address, so that it can be kept and sent on. */
+import { createRouter, createWebHashHistory } from 'vue-router'
+
+export const router = createRouter({
+  history: createWebHashHistory(),
+  routes: [
+    { path: '/', name: 'overview', component: () => import('./pages/Overview.vue') },
+    { path: '/trace/:id', name: 'trace', component: () => import('./pages/Trace.vue') },
+    { path: '/evidence', name: 'evidence', component: () => import('./pages/Evidence.vue') },
+    { path: '/verify', name: 'verify', component: () => import('./pages/Verify.vue') },
+    { path: '/:rest(.*)', redirect: '/' },
+  ],
+})
+
+/** Where an identifier leads. */
+export const place = (id: string): { name: 'trace'; params: { id: string } } => ({ name: 'trace', params: { id } })

@@ -1,0 +1,11 @@
+import { followSystemTheme } from '@healthtrust/kit'
+import 'element-plus/dist/index.css'
+import 'element-plus/theme-chalk/dark/css-vars.css'
+import '@healthtrust/kit/theme.css'
+import { createApp } from 'vue'
+import App from './App.vue'
+import './style.css'
+import { i18n } from './words'
+
+followSystemTheme()
+createApp(App).use(i18n).mount('#app')

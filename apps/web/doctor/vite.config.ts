@@ -1,0 +1,3 @@
+import { page } from '../kit/vite'
+
+export default page('doctor')

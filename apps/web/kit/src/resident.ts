@@ -1,0 +1,270 @@
+/** What a resident does: open the account, see records, decide, look who read. */
+import { sealArtefact, signConsent, openArtefact, type Recipient, type SealedArtefact } from './artefact'
+import { bundleChecks, type Bundle } from './bundle'
+import { equal, fromHex, toHex, utf8, word, type Hex } from './bytes'
+import { canonical, canonicalBytes, type Json } from './canonical'
+import { Problem } from './client'
+import { randomBytes, sign, verify, type KeyPair } from './crypto'
+import { now } from './dates'
+import { parseEntry } from './entry'
+import { consentRevoke, keyBind, keyRotate } from './messages'
+import type { AccessRequest, ConsentItem, Notice, Reading, RecordSummary, RecordView } from './model'
+import { Platform, type Accepted, type Operation } from './platform'
+import { scopeWords, type Scope } from './scope'
+
+export interface Enrolment {
+  subject: Hex
+  ticket: Hex
+  domain: Hex
+  registrar: Hex
+  expires: number
+  recovery: boolean
+}
+
+interface Prepared {
+  domain: Hex
+  nonce: number
+  words: Hex
+  recipients: Recipient[]
+}
+
+interface EntryPage {
+  items: (RecordSummary & { commitment: Hex; batch: number })[]
+  next: string | null
+}
+
+interface ConsentOut {
+  consent: Hex
+  status: ConsentItem['status']
+  period: { start: number; end: number }
+  uses: number
+  used: number
+  successor: Hex | null
+  artefact: SealedArtefact | null
+}
+
+interface ReadAnswer {
+  record: { version: number; recordedAt: number; category: number }
+  withheld: number[]
+  bundle: Bundle
+}
+
+type Step = (done: number) => void
+const PAGE = 500
+const MOST_PAGES = 40
+const SIGNED_MEMBERS = ['id', 'requester', 'organisation', 'role', 'purpose', 'categories', 'fields', 'period', 'reason', 'mode']
+const STEP = { initialised: 1, pending: 2, succeeded: 3, failed: 2 } as const
+
+export class ResidentPlatform extends Platform {
+  private known: RecordSummary[] | null = null
+
+  get subject(): Hex {
+    return this.own.keyid.split(':')[1] as Hex
+  }
+
+  beginEnrolment = (idNumber: string, name: string, code: string): Promise<Enrolment> =>
+    this.client.post<Enrolment>('identities/enrolments', { id_number: idNumber, name, code })
+
+  /** Binds the key. The same ticket and key may be sent again after a stumble. */
+  async finishEnrolment(e: Enrolment, key: KeyPair, onStep: (state: Operation['state']) => void): Promise<void> {
+    const domain = await this.domain('Identity')
+    if (domain !== e.domain) throw new Problem(0, 'other_ledger', e.domain)
+    const possession = toHex(sign(keyBind(word(domain), word(e.subject), key.publicKey), key))
+    const path = `identities/enrolments/${e.ticket}`
+    const body = { publicKey: toHex(key.publicKey), possession }
+    const accepted = await this.client.post<Accepted>(path, body, { idempotencyKey: e.ticket.slice(2, 34) })
+    await this.untilFinal(accepted.operation, path, onStep)
+  }
+
+  /** The old key hands over to a new one. */
+  async rotate(old: KeyPair, key: KeyPair, onStep: Step): Promise<void> {
+    const domain = word(await this.domain('Identity'))
+    const { nonce } = await this.client.get<{ nonce: number }>(`identities/${this.subject}/key`)
+    const subject = word(this.subject)
+    const signature = toHex(sign(keyRotate(domain, subject, key.publicKey, nonce), old))
+    const possession = toHex(sign(keyBind(domain, subject, key.publicKey), key))
+    onStep(1)
+    const body = { publicKey: toHex(key.publicKey), signature, possession }
+    await this.settled(await this.client.post<Accepted>('identities/rotations', body), (s) => onStep(STEP[s]))
+  }
+
+  /** All of the person's records as the index knows them, newest first. Fetched once a session, again after {@link forget}. */
+  async entries(): Promise<RecordSummary[]> {
+    if (this.known) return this.known
+    const all: RecordSummary[] = []
+    let cursor: string | null = null
+    for (let page = 0; page < MOST_PAGES; page++) {
+      const found: EntryPage = await this.client.get<EntryPage>('index/entries', { limit: PAGE, cursor: cursor ?? undefined })
+      all.push(...found.items)
+      cursor = found.next
+      if (!cursor) break
+    }
+    return (this.known = all)
+  }
+
+  forget(): void {
+    this.known = null
+  }
+
+  /** Own record from its custodian's gate, with everything that can be checked here checked. */
+  async read(record: string): Promise<RecordView> {
+    const summary = (await this.entries()).find((e) => e.record === record)
+    if (!summary) throw new Problem(404, 'not_found', record)
+    const { subject, schema, category } = summary
+    const request = { subject, purpose: 'PATRQT', record, schema, category, fields: 'all', role: 'resident' }
+    const answer = await this.gate(summary.custodian).post<ReadAnswer>(
+      'records/read',
+      { request, consent: null, artefact: null },
+      { signer: this.own },
+    )
+    const root = await this.client.get<{ root: Hex }>(`index/entries/${record}/proof`).catch(() => null)
+    const { disclosure } = answer.bundle.record
+    const entryBytes = fromHex(answer.bundle.index.entry)
+    const entry = parseEntry(entryBytes)
+    const checks = bundleChecks(answer.bundle, root?.root ?? null)
+    const asked = entry.record === record && entry.subject === subject && entry.organisation === summary.custodian
+    if (!asked) checks.unshift({ key: 'entry', holds: false, detail: entry.record })
+    const withheld = answer.withheld.map(Number)
+    return {
+      ...summary,
+      version: entry.version,
+      recordedAt: entry.recordedAt,
+      disclosure,
+      withheld,
+      entry,
+      entryBytes,
+      bundle: answer.bundle,
+      checks,
+    }
+  }
+
+  async consents(): Promise<ConsentItem[]> {
+    const { items } = await this.client.get<{ items: ConsentOut[] }>('consents')
+    return items.map((c) => this.opened(c)).filter((c) => c.status !== 'refused')
+  }
+
+  private opened(c: ConsentOut): ConsentItem {
+    const { consent, status, used, period, successor } = c
+    try {
+      const scope = c.artefact ? openArtefact(c.artefact, this.subject, this.own.key.privateKey).scope : null
+      return { consent, status, used, period, successor, scope }
+    } catch {
+      return { consent, status, used, period, successor, scope: null }
+    }
+  }
+
+  /** Signs, seals to exactly the right recipients, submits, and waits until the ledger has it. */
+  grant = (scope: Scope, key: KeyPair, onStep: Step): Promise<Hex> => this.submit(scope, key, onStep)
+  amend = (old: Hex, scope: Scope, key: KeyPair, onStep: Step): Promise<Hex> => this.submit(scope, key, onStep, old)
+
+  private async submit(scope: Scope, key: KeyPair, onStep: Step, old?: Hex): Promise<Hex> {
+    const [prepared, domain] = await Promise.all([
+      this.client.post<Prepared>('consents/prepare', { scope }),
+      this.domain('Consent'),
+    ])
+    this.compare(prepared, domain, scope)
+    const artefact = signConsent(scope, { domain, nonce: prepared.nonce }, key, old)
+    onStep(1)
+    const recipients = prepared.recipients.map(({ id, publicKey }) => ({ id, publicKey }))
+    const body = { message: artefact.message, signature: artefact.signature, artefact: sealArtefact(artefact, recipients) }
+    const accepted = await this.client.post<Accepted>(old ? 'consents/amendments' : 'consents', body)
+    await this.settled(accepted, (s) => onStep(STEP[s]))
+    return artefact.consent
+  }
+
+  /** What the gateway prepared must be what this device makes itself: no other ledger, no other scope, nobody else who may open it. */
+  private compare(prepared: Prepared, domain: Hex, scope: Scope): void {
+    const members = [...this.organisations.values()].filter((o) =>
+      scope.custodians === 'all' ? o.custodian : scope.custodians.includes(o.id),
+    )
+    const allowed = new Set<string>([
+      scope.subject,
+      scope.grantee.id,
+      scope.grantee.organisation ?? '',
+      ...members.map((o) => o.id),
+    ])
+    const stranger = prepared.recipients.find((r) => !allowed.has(r.id))
+    if (prepared.domain !== domain) throw new Problem(0, 'other_ledger', prepared.domain)
+    if (!equal(fromHex(prepared.words), scopeWords(scope))) throw new Problem(0, 'other_scope', 'prepared words differ')
+    if (stranger) throw new Problem(0, 'stranger', stranger.id)
+  }
+
+  async revoke(consent: Hex, key: KeyPair, onStep: Step): Promise<void> {
+    const domain = await this.domain('Consent')
+    const { nonce } = await this.client.get<{ nonce: number }>('consents')
+    const message = consentRevoke(word(domain), word(this.subject), word(consent), nonce)
+    onStep(1)
+    const body = { message: toHex(message), signature: toHex(sign(message, key)) }
+    await this.settled(await this.client.post<Accepted>('consents/revocations', body), (s) => onStep(STEP[s]))
+  }
+
+  /** What doctors asked; each with the requester's signature checked here. */
+  async requests(): Promise<AccessRequest[]> {
+    return (await this.client.get<{ items: AccessRequest[] }>('access-requests')).items
+  }
+
+  async request(id: string): Promise<AccessRequest & { authentic: boolean }> {
+    const request = await this.client.get<AccessRequest>(`access-requests/${id}`)
+    return { ...request, authentic: await this.authentic(request) }
+  }
+
+  /** Takes a request scanned from a doctor's screen as one's own. */
+  claim = (id: string, code: string): Promise<AccessRequest> =>
+    this.client.post<AccessRequest>(`access-requests/${id}/claim`, { code })
+
+  /** The document says what is shown and carries the signature of the key the ledger holds for the requester. */
+  private async authentic(r: AccessRequest): Promise<boolean> {
+    const { publicKey, valid } = await this.client.get<{ publicKey: Hex | null; valid: boolean }>(`credentials/${r.requester}`)
+    if (!publicKey || !valid || !verify(utf8(r.document), fromHex(r.signature), fromHex(publicKey))) return false
+    const signed = JSON.parse(r.document) as Record<string, unknown>
+    const shown = r as unknown as Record<string, unknown>
+    return SIGNED_MEMBERS.every((name) => canonical(signed[name] as Json) === canonical(shown[name] as Json))
+  }
+
+  /** Grants, then answers the request with that consent. */
+  async allow(request: AccessRequest, scope: Scope, key: KeyPair, onStep: Step): Promise<void> {
+    const consent = await this.grant(scope, key, (done) => onStep(Math.min(done, 2)))
+    await this.answer(request.id, consent, key)
+    onStep(3)
+  }
+
+  refuse = (request: AccessRequest, key: KeyPair): Promise<void> => this.answer(request.id, null, key)
+
+  private async answer(request: Hex, consent: Hex | null, key: KeyPair): Promise<void> {
+    const time = now() + this.client.skew
+    const document = {
+      kind: 'healthtrust/access-answer',
+      version: 1,
+      request,
+      answer: consent ? 'permit' : 'refuse',
+      consent,
+      time,
+    }
+    const signature = toHex(sign(canonicalBytes(document), key))
+    const accepted = await this.client.post<Accepted>(`access-requests/${request}/answer`, {
+      document,
+      salt: toHex(randomBytes(32)),
+      signature,
+    })
+    await this.settled(accepted)
+  }
+
+  async readings(): Promise<Reading[]> {
+    return (await this.client.get<{ items: Reading[] }>('receipts', { subject: this.subject, limit: PAGE })).items
+  }
+
+  async notices(): Promise<Notice[]> {
+    return (await this.client.get<{ items: Notice[] }>('notices')).items
+  }
+
+  markRead = (id: string): Promise<Notice> => this.client.post<Notice>(`notices/${id}/read`, {})
+  patientCode = (): Promise<{ code: string; expires: number }> =>
+    this.client.post<{ code: string; expires: number }>('identities/codes', {})
+}
+
+/** Id and code of an on-site request, from what a doctor's screen shows. Null for anything else. */
+export function requestFromQr(scanned: string): { id: Hex; code: string } | null {
+  const query = new URLSearchParams(scanned.slice(scanned.indexOf('?') + 1))
+  const [id, code] = [query.get('id') ?? '', query.get('code') ?? '']
+  return /^0x[0-9a-f]{64}$/.test(id) && /^[0-9a-f]{32}$/.test(code) ? { id: id as Hex, code } : null
+}

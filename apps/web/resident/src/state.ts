@@ -1,0 +1,111 @@
+/** The one state of this page: the key file on the device, the open session, and what was fetched. */
+import {
+  KeyStore,
+  Problem,
+  Refused,
+  ResidentPlatform,
+  Session,
+  WrongPassphrase,
+  shortId,
+  unlockKey,
+  type Hex,
+  type KeyFile,
+  type KeyPair,
+} from '@healthtrust/kit'
+import { reactive, ref, shallowRef, type Ref } from 'vue'
+import { i18n } from './words'
+
+const IDLE_MS = 10 * 60_000
+export const store = new KeyStore('healthtrust.resident.key')
+/** A new key on its way to the ledger. */
+export const pending = new KeyStore('healthtrust.resident.key.pending')
+export const platform = new ResidentPlatform(location.origin)
+
+export const state = reactive({
+  file: store.load() as KeyFile | null,
+  unlocked: false,
+  /** Records whose content was checked on this device since it was opened, and whether it held. */
+  checked: new Map<string, boolean>(),
+  /** Counts up whenever something on the ledger changed, so that open pages fetch again. */
+  version: 0,
+  /** Id → name, filled as people and organisations become known. */
+  names: new Map<string, string>(),
+})
+
+export const session = new Session(IDLE_MS, () => {
+  state.unlocked = false
+  void platform.signOut()
+})
+
+platform.client.onUnauthorised = () => session.lock()
+for (const event of ['pointerdown', 'keydown']) addEventListener(event, () => session.touch(), { passive: true })
+
+const { t } = i18n.global as unknown as { t: (key: string, named?: Record<string, unknown>) => string }
+
+/** The subject's id, from the key file. */
+export const me = (): Hex => (state.file?.keyid.split(':')[1] ?? '0x') as Hex
+
+/** Opens the key with the passphrase, logs in, and learns who is who. */
+export async function open(passphrase: string, onProgress?: (share: number) => void): Promise<void> {
+  const key = await unlockKey(state.file!, passphrase, onProgress)
+  await enter(key)
+}
+
+export async function enter(key: KeyPair): Promise<void> {
+  await platform.signIn(state.file!.keyid, key)
+  session.open(key)
+  await Promise.all([platform.loadOrganisations(), platform.loadDocumentTypes()])
+  for (const o of platform.organisations.values()) state.names.set(o.id, o.name)
+  state.unlocked = true
+}
+
+export function keep(file: KeyFile): void {
+  store.save(file)
+  state.file = file
+}
+
+export const changed = (): number => state.version++
+
+/** Name of anybody; fetched in the background where not yet known. */
+export function nameOf(id: string): string {
+  const known = state.names.get(id)
+  if (known !== undefined) return known || shortId(id)
+  if (id === me()) return t('readers.self')
+  state.names.set(id, '')
+  platform
+    .person(id as Hex)
+    .then((p) => state.names.set(id, p.name))
+    .catch(() => undefined)
+  return shortId(id)
+}
+
+/** What went wrong, in words a person can act on. */
+export function explain(error: unknown): string {
+  if (error instanceof WrongPassphrase) return t('problem.wrongPassphrase')
+  if (error instanceof Refused) return t('problem.ledger', { detail: error.message })
+  if (error instanceof Problem && error.status === 0) return t('problem.noAnswer')
+  if (error instanceof Problem && error.status === 401) return t('problem.session')
+  return t('problem.unexpected', { detail: error instanceof Error ? error.message : String(error) })
+}
+
+export interface Loaded<T> {
+  data: Ref<T | null>
+  error: Ref<string>
+  reload: () => Promise<void>
+}
+
+/** Fetches now, keeps what was there while fetching again, and says plainly what went wrong. */
+export function load<T>(fetch: () => Promise<T>): Loaded<T> {
+  const data = shallowRef<T | null>(null)
+  const error = ref('')
+  async function reload(): Promise<void> {
+    try {
+      error.value = ''
+      data.value = await fetch()
+    } catch (e) {
+      error.value = explain(e)
+    }
+  }
+  void reload()
+  return { data, error, reload }
+}
