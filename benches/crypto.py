@@ -1,0 +1,87 @@
+"""Rates of the national algorithms, default engine against the pure-Python reference, and of trees, entries and records."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+from core import crypto, entry, merkle
+from core.crypto.engines import openssl
+from core.record import RecordTree
+
+COMMAND = "python -m benches crypto"
+PEER = "gmssl arithmetic, pure Python (our reference engine)"
+
+
+def rows(quick: bool) -> list[dict[str, Any]]:
+    """Rates a second in one process; engines alternate, median of the rounds."""
+    return [*_engines(1 if quick else 5), *_trees(100_000 if quick else 1_000_000)]
+
+
+def _engines(rounds: int) -> list[dict[str, Any]]:
+    fast, slow = crypto.load("openssl"), crypto.load("reference")
+    pair = fast.sm2_generate()
+    message, signature, cipher = b"m" * 128, fast.sm2_sign(pair.private, b"m" * 128), fast.sm2_encrypt(pair.public, b"k" * 16)
+    calls: dict[str, Callable[[crypto.Engine], object]] = {
+        "SM2 signatures": lambda e: e.sm2_sign(pair.private, message),
+        "SM2 verifications": lambda e: e.sm2_verify(pair.public, message, signature),
+        "SM2 decryptions, 16 bytes": lambda e: e.sm2_decrypt(pair.private, cipher),
+        "HMAC-SM3, 128 bytes": lambda e: e.hmac_sm3(b"k" * 32, message),
+        "SM4-GCM, 1 KiB": lambda e: e.sm4_gcm_encrypt(b"k" * 16, b"i" * 12, b"x" * 1024, b""),
+    }
+    result = []
+    for name, call in calls.items():
+        pairs = [(_rate(lambda c=call: c(fast), 500), _rate(lambda c=call: c(slow), 5)) for _ in range(rounds)]
+        result.append(_row(name, statistics.median(p[0] for p in pairs), PEER, statistics.median(p[1] for p in pairs)))
+    return [*result, _row("SM2 verifications, each key seen first", _rate(_unseen(fast, pair.public, message, signature), 300))]
+
+
+def _unseen(engine: crypto.Engine, public: bytes, message: bytes, signature: bytes) -> Callable[[], object]:
+    def call() -> object:
+        openssl._public_key.cache_clear()
+        openssl._z.cache_clear()
+        return engine.sm2_verify(public, message, signature)
+
+    return call
+
+
+def _trees(count: int) -> list[dict[str, Any]]:
+    made: list[entry.Row] = [(bytes(32),) * 6 + (i, 1, 3, 0, 1, 2) for i in range(count)]  # type: ignore[misc]
+    packed, packing = _timed(lambda: entry.pack_rows(made))
+    leaves, hashing = _timed(lambda: merkle.leaf_hashes(packed))
+    tree, building = _timed(lambda: merkle.Tree(leaves))
+    values = {n: f"value {n}" for n in range(1, 15)}
+    return [
+        _row(f"index entries packed, of {count}", count / packing),
+        _row(f"leaves hashed, of {count}", count / hashing),
+        _row(f"leaves put into a tree, of {count}", count / building),
+        _row(f"inclusion proofs, tree of {count}", _rate(lambda: tree.inclusion_proof(count // 2), 20_000)),
+        _row("records committed, 20 elements", _rate(lambda: RecordTree(b"s" * 32, 20, values, b"r" * 32).commitment, 3_000)),
+    ]
+
+
+def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    started = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - started
+
+
+def _rate(work: Callable[[], object], times: int) -> float:
+    started = time.perf_counter()
+    for _ in range(times):
+        work()
+    return times / (time.perf_counter() - started)
+
+
+def _row(name: str, figure: float, peer: str | None = None, peer_figure: float | None = None) -> dict[str, Any]:
+    return {
+        "id": f"crypto: {name}",
+        "figure": round(figure),
+        "unit": "/s",
+        "peer": peer,
+        "peer_figure": None if peer_figure is None else round(peer_figure, 1),
+        "ratio": None if peer_figure is None else figure / peer_figure,
+        "command": COMMAND,
+    }

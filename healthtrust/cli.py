@@ -1,0 +1,274 @@
+"""The command line. A command is a few lines here and a function elsewhere; errors are said in one sentence, never as a trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.errors import ForPeople
+from gateway.settings import default_home, load
+from healthtrust import supervisor
+
+if TYPE_CHECKING:
+    from healthtrust.platform import Platform
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Health-data trust platform.")
+mirror_app = typer.Typer(no_args_is_help=True, help="The copy of the chain in SQL: follow, rebuild, compare.")
+app.add_typer(mirror_app, name="mirror")
+
+HomeOption = Annotated[Path | None, typer.Option("--home", help="State directory (default ~/.healthtrust or HEALTHTRUST_HOME).")]
+PortOption = Annotated[int | None, typer.Option("--port-base", help="Use ports from here on instead of 8080, 8091, 8092, 8545.")]
+
+
+@app.callback()
+def common(home: HomeOption = None, port_base: PortOption = None) -> None:
+    """Health-data trust platform."""
+    # Children and every later load() read the same environment: one way for a value to travel.
+    os.environ["HEALTHTRUST_HOME"] = str((home or default_home()).expanduser().absolute())
+    if port_base is not None:
+        os.environ["HEALTHTRUST_PORT_BASE"] = str(port_base)
+
+
+@app.command()
+def up() -> None:
+    """Start every process of the embedded profile and stay until Ctrl-C."""
+    from healthtrust.platform import running_platform
+
+    with running_platform(load(), say=typer.echo) as platform:
+        typer.echo(platform.addresses())
+        _stay(platform)
+
+
+@app.command()
+def down() -> None:
+    """Stop what `up` or `demo` started under this home."""
+    typer.echo("stopped" if supervisor.down(load().home) else "nothing is running here")
+
+
+@app.command()
+def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """What runs, where, and whether it is ready. Exit code 1 if something that should run does not."""
+    from healthtrust.status import report, text
+
+    found = report(load())
+    typer.echo(json.dumps(found, ensure_ascii=False) if as_json else text(found))
+    if not found["ready"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="Stop after the story; the exit code says whether every step held.")
+    ] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="Real input: hospital_fhir_ndjson/ and district_platform_csv/ in here.")
+    ] = None,
+) -> None:
+    """The whole story on sample residents (or real input), with progress; then stays up."""
+    from healthtrust.demo.sources import folders
+    from healthtrust.demo.story import tell
+    from healthtrust.platform import running_platform
+
+    settings = load()
+    if settings.production:
+        raise typer.BadParameter("the demo's keys lie under a printed passphrase; production refuses it")
+    brought = folders(settings, data)
+    with running_platform(settings, say=typer.echo) as platform:
+        tell(settings, platform, brought)
+        if not once:
+            _stay(platform)
+
+
+@app.command("import")
+def import_(
+    code: Annotated[str, typer.Argument(help="The custodian's code (see `healthtrust settings`, gates).")],
+    folder: Annotated[Path, typer.Argument(help="FHIR R4 bulk NDJSON or relational CSV.")],
+    anchor: Annotated[bool, typer.Option(help="Also put what is new under Merkle roots on the ledger.")] = True,
+) -> None:
+    """Import what changed in a source since the last run (T+1), and anchor it."""
+    from healthtrust.custody import custody, import_folder
+
+    with custody(load(), code) as own:
+        typer.echo(json.dumps(import_folder(load(), own, folder).to_json(), ensure_ascii=False, indent=1))
+        if anchor:
+            typer.echo(f"{own.anchor()} batches anchored")
+
+
+@app.command()
+def anchor(code: Annotated[str, typer.Argument(help="The custodian's code.")]) -> None:
+    """Put everything that is not anchored yet on the ledger, and hand the batches to the central index."""
+    from gateway.client import GatewayClient
+    from healthtrust.custody import custody
+
+    with custody(load(), code) as own, GatewayClient(load().gateway.public_url) as gateway:
+        made = own.anchor()
+        typer.echo(f"{made} batches anchored, {own.publish(gateway.sign_as(own.party.machine))} handed to the index")
+
+
+KeyOption = Annotated[Path, typer.Option("--key", help="Your key file.")]
+PassphraseOption = Annotated[
+    str, typer.Option(prompt=True, hide_input=True, envvar="HEALTHTRUST_PASSPHRASE", help="Of the key file.")
+]
+
+
+@app.command()
+def grant(
+    practitioner: Annotated[str, typer.Argument(help="Who may read (0x… practitioner id).")],
+    key: KeyOption,
+    passphrase: PassphraseOption,
+    category: Annotated[list[str], typer.Option(help="Categories to open, e.g. laboratory; may be repeated.")],
+    days: Annotated[int, typer.Option(min=1, max=3650)] = 30,
+) -> None:
+    """A resident grants by signature; prints the consent's id once the ledger holds it."""
+    from healthtrust import people
+
+    typer.echo(people.grant(load(), people.open_key(key, passphrase), practitioner, category, days))
+
+
+@app.command()
+def read(
+    consent: Annotated[str, typer.Argument(help="The consent's id (0x…).")],
+    key: KeyOption,
+    passphrase: PassphraseOption,
+    record: Annotated[str, typer.Option(help="Read this record; without it, list what may be read.")] = "",
+) -> None:
+    """A doctor lists what a consent opens, or reads one record with its proof bundle (JSON)."""
+    from healthtrust import people
+
+    own = people.open_key(key, passphrase)
+    entries = people.readable(load(), own, consent)
+    if not record:
+        typer.echo(json.dumps(entries, ensure_ascii=False, indent=1))
+        return
+    for code, held in entries.items():
+        for entry in held:
+            if entry["record"] == record:
+                reading = people.read(load(), own, consent, code, entry)
+                typer.echo(json.dumps(reading.bundle, ensure_ascii=False, indent=1))
+                return
+    typer.secho("✗ not among what this consent opens to you", fg="red", err=True)
+    raise typer.Exit(1)
+
+
+@app.command()
+def trace(identifier: str, key: KeyOption, passphrase: PassphraseOption) -> None:
+    """An auditor follows any identifier through its life (JSON: nodes and edges)."""
+    from healthtrust import people
+
+    typer.echo(json.dumps(people.follow(load(), people.open_key(key, passphrase), identifier), ensure_ascii=False, indent=1))
+
+
+@mirror_app.command("status")
+def mirror_status() -> None:
+    """Height, lag and digest of the mirror (JSON)."""
+    from mirror.status import status as status_of
+
+    typer.echo(json.dumps(status_of(load()).json(), ensure_ascii=False, indent=1))
+
+
+@mirror_app.command("rebuild")
+def mirror_rebuild(into: Annotated[str, typer.Argument(help="SQLAlchemy URL of an empty database.")]) -> None:
+    """Build a second mirror from block 0 and compare it with the live one. Exit code 1 if they differ."""
+    from mirror.rebuild import rebuild
+
+    rebuilt = rebuild(load(), into)
+    typer.echo(f"height {rebuilt.height}, digest 0x{rebuilt.digest.hex()}")
+    if rebuilt.difference is not None:
+        typer.secho(f"✗ {rebuilt.difference}", fg="red", err=True)
+        raise typer.Exit(1)
+
+
+@mirror_app.command("compare")
+def mirror_compare(a: str, b: str) -> None:
+    """Compare two mirrors (SQLAlchemy URLs); names the first block that differs. Exit code 1 if there is one."""
+    from mirror.compare import compare
+
+    difference = compare(a, b)
+    typer.echo("equal" if difference is None else f"first difference: {difference}")
+    raise typer.Exit(0 if difference is None else 1)
+
+
+@app.command()
+def bench(
+    names: Annotated[list[str] | None, typer.Argument(help="Benches to run; all without.")] = None, quick: bool = False
+) -> None:
+    """Measure; writes docs/benchmarks.json and its page (source tree only)."""
+    from benches.__main__ import main
+
+    main([*(names or []), *(["--quick"] if quick else [])])
+
+
+@app.command()
+def settings(markdown: Annotated[bool, typer.Option("--markdown", help="The reference page.")] = False) -> None:
+    """The settings in force, as JSON; or the reference page."""
+    from healthtrust import settings_page
+
+    typer.echo(settings_page.markdown() if markdown else load().model_dump_json(indent=2), nl=not markdown)
+
+
+@app.command()
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="A proof bundle (JSON).")],
+    trust: Annotated[
+        Path | None,
+        typer.Option(help="A checkpoint from somebody you trust (default: the one `healthtrust checkpoint` wrote here)."),
+    ] = None,
+    lang: Annotated[str, typer.Option(help="zh or en")] = "zh",
+) -> None:
+    """Check a proof bundle offline, line by line.
+
+    Exit code: 0 proved, 1 something is false, 2 not a bundle, 3 ledger part missing.
+    """
+    from core.verify import main
+    from healthtrust.checkpoint import path_of
+
+    own = path_of(load())
+    chosen = trust or (own if own.exists() else None)
+    raise typer.Exit(main([str(bundle), "--lang", lang, *(["--trust", str(chosen)] if chosen else [])]))
+
+
+@app.command()
+def checkpoint() -> None:
+    """Write the newest block hashes of our own node to a file that a verifier may trust as far as they trust us."""
+    from healthtrust.checkpoint import path_of, write_checkpoint
+
+    write_checkpoint(load())
+    typer.echo(path_of(load()))
+
+
+def _stay(platform: Platform) -> None:
+    typer.echo("\nThe platform stays up; Ctrl-C stops everything.")
+    try:
+        platform.watch(lambda: False)
+    except KeyboardInterrupt:
+        typer.echo("stopping …")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Entry point: run a command; say errors in one sentence. What it and its children write is their owner's alone."""
+    os.umask(0o077)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except Exception as error:
+        if not _is_for_people(error):
+            raise
+        typer.secho(f"✗ {error}", fg="red", err=True)
+        raise SystemExit(1) from None
+
+
+def _is_for_people(error: Exception) -> bool:
+    # httpx by name: importing it would cost every command a third of a second.
+    return isinstance(error, ForPeople | OSError | TimeoutError) or type(error).__module__.startswith("httpx")

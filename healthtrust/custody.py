@@ -1,0 +1,116 @@
+"""A custodian's daily work put together: import a source, anchor what is new, hand the batches to the central index."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from gateway.ledger import outbox
+from gateway.ledger.port import Call, Ledger
+from gateway.ledger.reasons import LedgerError, Reason
+from gateway.settings import Settings
+from healthtrust import founding
+from healthtrust.founding import Party
+from offchain.anchor import Anchorer, IndexClient
+from offchain.database import Sessions, custodian_sessions, registrar_sessions
+from offchain.empi import Empi
+from offchain.envelope import Envelope
+from offchain.intake.fhir import FhirFolder
+from offchain.intake.pipeline import Custodian, Intake
+from offchain.intake.port import Source
+from offchain.intake.report import RunReport
+from offchain.intake.tables import CsvFolder
+from offchain.keys import CustodianKeys, RegistrarKeys
+from offchain.stores.files import FileStore
+
+ANCHOR_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Custody:
+    """One custodian's store, keys, ledger account and anchoring."""
+
+    party: Party
+    sessions: Sessions
+    records: Custodian
+    anchorer: Anchorer
+    ledger: Ledger
+
+    def anchor(self, tell: Callable[[int], None] = lambda _n: None) -> int:
+        """Put everything that is not anchored yet under roots and wait until the ledger holds them; how many batches.
+
+        ``tell`` hears how many batches are anchored so far. Raises LedgerError timeout; nothing is lost then: run it again.
+        """
+        made, anchored = self.anchorer.batch(), 0
+        deadline = time.monotonic() + ANCHOR_SECONDS
+        while anchored < made:
+            if time.monotonic() > deadline:
+                raise LedgerError(
+                    Reason.TIMEOUT, "commit", detail=f"{made - anchored} batches are not anchored yet; run it again"
+                )
+            outbox.work(self.sessions, self.ledger)
+            anchored += self.anchorer.settle()
+            tell(anchored)
+            time.sleep(0.1)
+        return made
+
+    def write(self, key: str, kind: str, call: Call) -> None:
+        """One write of this custodian through its outbox, and wait until the ledger holds it. Raises LedgerError.
+
+        ``key``: idempotency key. Never write past the outbox with its account: the gate sends from the same one.
+        """
+        with self.sessions.begin() as session:
+            id = outbox.enqueue(session, key, kind, call).id
+        deadline = time.monotonic() + ANCHOR_SECONDS
+        while time.monotonic() < deadline:
+            outbox.work(self.sessions, self.ledger)
+            with self.sessions() as session:
+                found = session.scalars(select(outbox.Operation).where(outbox.Operation.id == id)).one()
+            if found.state == outbox.SUCCEEDED:
+                return
+            if found.state == outbox.FAILED:
+                raise LedgerError(Reason.REJECTED, "commit", found.transaction, found.detail)
+            time.sleep(0.1)
+        raise LedgerError(Reason.TIMEOUT, "commit", detail=f"operation {id} is stored and will be sent; look again later")
+
+    def publish(self, client: IndexClient) -> int:
+        """Hand anchored batches to the central index; how many."""
+        return self.anchorer.publish(client)
+
+
+@contextmanager
+def custody(settings: Settings, code: str) -> Iterator[Custody]:
+    """Open a custodian's side. Raises KeyError for a code that is not in the settings."""
+    party = founding.custodian(settings, code)
+    folder = settings.path("custodians", code, "records").parent
+    sessions = custodian_sessions(settings.custodian_database(code))
+    store, envelope = FileStore(folder / "records"), Envelope(bytes.fromhex(party.ring.wrap))
+    policy = settings.policy
+    anchorer = Anchorer(party.id, sessions, folder / "trees", mode=policy.index_mode, batch_entries=policy.batch_entries)
+    with founding.ledger_of(settings, party) as ledger:
+        yield Custody(party, sessions, Custodian(sessions, store, envelope, CustodianKeys(party.ring)), anchorer, ledger)
+
+
+def registry(settings: Settings) -> Empi:
+    """The registrar's index of people (EMPI)."""
+    keys = RegistrarKeys(founding.registrar(settings).ring)
+    return Empi(registrar_sessions(f"sqlite:///{settings.path('registrar', 'registrar.db')}"), keys)
+
+
+def source_in(folder: Path) -> Source:
+    """The source a folder holds: FHIR bulk NDJSON or relational CSV. Raises FileNotFoundError saying what was looked for."""
+    if any(folder.glob("*.ndjson")):
+        return FhirFolder(folder, f"fhir:{folder.name}")
+    if any(folder.glob("*.csv")):
+        return CsvFolder(folder, f"csv:{folder.name}")
+    raise FileNotFoundError(f"{folder}: neither *.ndjson (FHIR R4 bulk export) nor *.csv (relational tables) in it")
+
+
+def import_folder(settings: Settings, own: Custody, folder: Path) -> RunReport:
+    """Import what changed since the last run. Raises FileNotFoundError, StoreFull, database errors; run it again after those."""
+    return Intake(own.records, registry(settings)).run(source_in(folder))

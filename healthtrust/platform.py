@@ -1,0 +1,142 @@
+"""Which processes the embedded profile runs, in which order, and how each tells that it is ready."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from gateway.settings import Settings
+from healthtrust.founding import found_alliance
+from healthtrust.supervisor import Service, Supervisor, SupervisorError, python
+
+PAGES = {"resident": "居民 resident", "doctor": "医生 doctor", "auditor": "审计 auditor", "verify": "核对证明 verify"}
+
+LOOPBACK = httpx.Client(timeout=2.0, trust_env=False)
+
+
+def answers(url: str) -> Callable[[], bool]:
+    """Ready when a GET is answered with 200."""
+
+    def ready() -> bool:
+        try:
+            return LOOPBACK.get(url).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    return ready
+
+
+def node_answers(settings: Settings) -> Callable[[], bool]:
+    """Ready when the node's head is fresh: one that continues an old state has to make a block first."""
+
+    def ready() -> bool:
+        ask = {"jsonrpc": "2.0", "id": 1, "method": "eth_getBlockByNumber", "params": ["latest", False]}
+        try:
+            head = LOOPBACK.post(settings.ledger.url, json=ask).json()["result"]
+        except (httpx.HTTPError, KeyError):
+            return False
+        return time.time() - int(head["timestamp"], 16) <= settings.ledger.max_head_age_seconds
+
+    return ready
+
+
+def refuse_busy_ports(settings: Settings) -> None:
+    """Raise SupervisorError naming every port that another program holds, and what to do about it."""
+    wanted = {"gateway": settings.gateway.port, "node": httpx.URL(settings.ledger.url).port or 0}
+    wanted |= {f"gate {gate.code}": gate.port for gate in settings.gates}
+    busy = [f"{port} ({name})" for name, port in wanted.items() if _busy(port)]
+    if busy:
+        raise SupervisorError(
+            f"these ports are taken by another program: {', '.join(busy)}. Free them, or choose others with --port-base 18080"
+        )
+
+
+def _busy(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+        return False
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What every child must know: home and ports; the rest is in the home's settings.toml or the environment."""
+    return {"HEALTHTRUST_HOME": str(settings.home), "HEALTHTRUST_PORT_BASE": str(settings.port_base)}
+
+
+def node(settings: Settings) -> Service:
+    """The embedded EVM node."""
+    port = str(httpx.URL(settings.ledger.url).port)
+    return Service(
+        "node",
+        python(
+            "-m",
+            "network.evm",
+            "--home",
+            str(settings.home / "chain"),
+            "--port",
+            port,
+            "--chain-id",
+            str(settings.ledger.chain_id),
+            "--block-seconds",
+            str(settings.ledger.block_seconds),
+        ),
+        node_answers(settings),
+        environment(settings),
+    )
+
+
+def services(settings: Settings) -> list[Service]:
+    """Everything that reads the node: gateway, worker, mirror, one gate a custodian."""
+    env = environment(settings)
+    gateway = settings.gateway
+    server = python("-m", "healthtrust.serve")
+    return [
+        Service("gateway", (*server, "gateway"), answers(f"http://{gateway.host}:{gateway.port}/api/v1/health"), env),
+        Service("worker", python("-m", "gateway.worker"), lambda: True, env),
+        Service("mirror", python("-m", "mirror"), lambda: True, env),
+        *(
+            Service(
+                f"gate-{gate.code}", (*server, "gate", gate.code), answers(f"http://{gate.host}:{gate.port}/gate/v1/health"), env
+            )
+            for gate in settings.gates
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Everything running: what the story needs to talk to it."""
+
+    settings: Settings
+    supervisor: Supervisor
+
+    def watch(self, until: Callable[[], bool]) -> None:
+        """Keep every process alive until ``until()``."""
+        self.supervisor.watch(until)
+
+    def addresses(self) -> str:
+        """The pages, for people."""
+        base = self.settings.gateway.public_url
+        return "\n".join(f"  {text:<24}{base}/{page}/" for page, text in PAGES.items())
+
+
+@contextmanager
+def running_platform(settings: Settings, say: Callable[[str], None]) -> Iterator[Platform]:
+    """The whole embedded profile: node, contracts and alliance (made once), services; all stopped on the way out."""
+    with Supervisor(settings.home) as supervisor:
+        refuse_busy_ports(settings)
+        say(f"· node ({settings.ledger.url})")
+        supervisor.start([node(settings)])
+        say("· contracts and alliance")
+        found_alliance(settings)
+        say("· gateway, worker, mirror, gates")
+        supervisor.start(services(settings))
+        yield Platform(settings, supervisor)

@@ -1,0 +1,180 @@
+"""What people do with the pages, in their own words; every step waits for what the person would wait for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect
+
+from tests.browser.conftest import Newcomer, Platform
+
+PASSPHRASE = "春江潮水连海平呀"
+SCREENSHOTS = Path(__file__).parents[2] / "test-artifacts" / "screenshots"
+PHONE, TABLET, DESKTOP = (360, 780), (768, 1024), (1440, 900)
+PATIENCE_MS = 30_000
+
+
+def shot(page: Page, name: str) -> None:
+    """Keep a picture of the whole page."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(250)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+@dataclass
+class Watched:
+    """A browser window; what it sent, and what went wrong in it."""
+
+    context: BrowserContext
+    page: Page
+    sent: list[Request] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Close the window; AssertionError if a script failed in it."""
+        self.context.close()
+        assert not self.errors, self.errors
+
+
+def window(browser: Browser, size: tuple[int, int], *, locale: str = "zh-CN", dark: bool = False, **options: Any) -> Watched:
+    """A fresh device."""
+    scheme: Any = "dark" if dark else "light"
+    viewport: Any = {"width": size[0], "height": size[1]}
+    context = browser.new_context(viewport=viewport, locale=locale, color_scheme=scheme, **options)
+    context.set_default_timeout(PATIENCE_MS)
+    watched = Watched(context, context.new_page())
+    watched.page.on("request", lambda request: watched.sent.append(request))
+    watched.page.on("pageerror", lambda error: watched.errors.append(str(error)))
+    return watched
+
+
+class ResidentAtPhone:
+    """A resident with the H5 page."""
+
+    def __init__(self, browser: Browser, platform: Platform, **options: Any) -> None:
+        self.platform = platform
+        self.window = window(browser, options.pop("size", PHONE), **options)
+        self.page = self.window.page
+        self.page.goto(f"{platform.url}/resident/")
+
+    def open_account(self, who: Newcomer, backup: Path) -> None:
+        """From the first screen to the home page, with a backup saved."""
+        page = self.page
+        page.get_by_role("button", name="开通健康档案").click()
+        page.locator("[name=id-number]").fill(who.number)
+        page.locator("[name=name]").fill(who.name)
+        page.locator("[name=code]").fill(who.code)
+        page.get_by_role("button", name="下一步").click()
+        page.locator("[name=new-passphrase]").fill(PASSPHRASE)
+        page.locator("[name=again]").fill(PASSPHRASE)
+        page.get_by_role("button", name="下一步").click()
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="保存备份文件").click()
+        saved.value.save_as(backup)
+        page.get_by_role("button", name="进入我的档案").click()
+        expect(page.get_by_role("heading", name="我的档案")).to_be_visible()
+
+    def import_backup(self, backup: Path, passphrase: str = PASSPHRASE) -> None:
+        """A new phone."""
+        self.page.get_by_role("button", name="我有备份，换了手机").click()
+        self.page.locator("input[type=file]").set_input_files(backup)
+        self.page.locator("[name=passphrase]").fill(passphrase)
+        self.page.get_by_role("button", name="继续").click()
+
+    def place(self, name: str) -> None:
+        """One of the five places."""
+        self.page.locator(".van-tabbar-item", has_text=name).click()
+
+    def open_request(self) -> None:
+        """The request that waits on the first page."""
+        self.page.locator(".waiting a").first.click()
+        self.page.locator(".editor").wait_for()
+
+    def kind(self, name: str) -> Locator:
+        """A kind of record on the request screen."""
+        return self.page.locator(".kind").filter(has=self.page.get_by_text(name, exact=True))
+
+    def take_away(self, name: str) -> None:
+        """Untick a whole kind."""
+        self.kind(name).locator(".van-checkbox").first.click()
+
+    def take_item_away(self, kind: str, item: str) -> None:
+        """Untick one item of a kind."""
+        self.kind(kind).get_by_role("button", name="展开").click()
+        self.kind(kind).get_by_role("button", name="只看其中几项").click()
+        self.kind(kind).locator(".van-checkbox", has_text=item).click()
+
+    def seal(self, passphrase: str = PASSPHRASE) -> None:
+        """Enter the passphrase."""
+        self.page.locator(".sheet [name=passphrase]").fill(passphrase)
+        self.page.get_by_role("button", name="盖章", exact=True).click()
+
+    def allow(self) -> None:
+        """Allow, and wait for the one sentence."""
+        self.page.get_by_role("button", name="允许", exact=True).click()
+        self.seal()
+        expect(self.page.get_by_text("想收回，随时到")).to_be_visible(timeout=PATIENCE_MS)
+
+    def refuse(self) -> None:
+        """Refuse, and wait for the one sentence."""
+        self.page.get_by_role("button", name="不允许", exact=True).click()
+        self.seal()
+        expect(self.page.get_by_text("已告诉对方您不允许")).to_be_visible(timeout=PATIENCE_MS)
+
+    def finish(self) -> None:
+        """Back to where one came from."""
+        self.page.get_by_role("button", name="完成").click()
+
+    def take_back(self) -> None:
+        """Revoke the newest consent."""
+        self.place("授权")
+        self.page.locator("a.item").first.click()
+        self.page.get_by_role("button", name="不再允许").click()
+        self.seal()
+        expect(self.page.get_by_text("从现在起看不到您的档案了")).to_be_visible(timeout=PATIENCE_MS)
+
+
+class DoctorAtDesk:
+    """A doctor with the desk page."""
+
+    def __init__(self, browser: Browser, platform: Platform, **options: Any) -> None:
+        self.platform = platform
+        self.window = window(browser, options.pop("size", DESKTOP), **options)
+        self.page = self.window.page
+        self.page.goto(f"{platform.url}/doctor/")
+
+    def log_in(self) -> None:
+        """With the key file."""
+        self.page.locator("input[type=file]").set_input_files(self.platform.doctor)
+        self.page.locator("[name=passphrase]").fill(self.platform.passphrase)
+        self.page.get_by_role("button", name="登录").click()
+        self.page.locator(".desk").wait_for()
+
+    def find(self, number: str) -> None:
+        """By ID number."""
+        self.page.locator("#find").fill(number)
+        self.page.get_by_role("button", name="查找", exact=True).click()
+
+    def ask(self) -> None:
+        """Three clicks from the patient."""
+        self.page.get_by_role("button", name="申请调阅").click()
+        self.page.get_by_role("button", name="门诊常用").click()
+        self.page.get_by_role("button", name="发送申请").click()
+        expect(self.page.get_by_text("等待患者答复…")).to_be_visible()
+
+    def section(self, name: str) -> None:
+        """A part of the record, read to its end."""
+        self.page.get_by_role("tab", name=name).click()
+        expect(self.page.locator(".el-progress")).to_have_count(0, timeout=PATIENCE_MS)
+
+    def save_proof(self, path: Path) -> dict[str, Any]:
+        """The bundle of the record that is selected."""
+        with self.page.expect_download() as saved:
+            self.page.get_by_role("button", name="下载证明包").click()
+        saved.value.save_as(path)
+        document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return document

@@ -1,0 +1,185 @@
+"""The main job through the pages, against a running platform: open, ask, narrow, read, prove, take back."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from core import keyfile, verify
+from tests.browser.conftest import Platform
+from tests.browser.people import PASSPHRASE, PATIENCE_MS, DoctorAtDesk, ResidentAtPhone, shot
+
+pytestmark = [pytest.mark.browser, pytest.mark.node, pytest.mark.slow]
+
+
+def test_the_key_is_made_on_the_phone_and_never_leaves_it(chromium: Browser, platform: Platform, tmp_path: Path) -> None:
+    resident = ResidentAtPhone(chromium, platform)
+    resident.open_account(next(platform.newcomers), tmp_path / "backup.json")
+    shot(resident.page, "resident-home-360")
+    private = keyfile.unlock(json.loads((tmp_path / "backup.json").read_text()), PASSPHRASE).private
+    secrets = [private.hex(), base64.b64encode(private).decode(), PASSPHRASE, base64.b64encode(PASSPHRASE.encode()).decode()]
+    sent = [f"{r.url} {r.headers} {r.post_data or ''}" for r in resident.window.sent]
+    stored = resident.page.evaluate("JSON.stringify({...localStorage, ...sessionStorage}) + document.cookie")
+    assert len(sent) > 5
+    assert not [s for s in secrets if any(s in text for text in [*sent, stored])]
+    resident.window.close()
+
+
+def test_a_record_is_checked_on_the_phone_and_a_changed_one_is_noticed(
+    chromium: Browser, platform: Platform, tmp_path: Path
+) -> None:
+    resident = ResidentAtPhone(chromium, platform)
+    resident.open_account(next(platform.newcomers), tmp_path / "backup.json")
+    resident.place("档案")
+    resident.page.locator(".visit a.tap").first.click()
+    expect(resident.page.get_by_text("没有被改动过").first).to_be_visible()
+    shot(resident.page, "resident-record-360")
+
+    def tampered(route, request) -> None:  # type: ignore[no-untyped-def]
+        answer = route.fetch()
+        document = answer.json()
+        values = document["bundle"]["record"]["disclosure"]["values"]
+        first = next(n for n, v in values.items() if v)
+        values[first] = "改过"
+        route.fulfill(response=answer, json=document)
+
+    resident.page.route("**/gate/v1/records/read", tampered)
+    resident.page.get_by_text("返回").click()
+    resident.page.locator(".visit a.tap").first.click()
+    expect(resident.page.get_by_text("和登记的不一样")).to_be_visible()
+    shot(resident.page, "resident-record-changed-360")
+    resident.window.close()
+
+
+def test_ask_narrow_read_prove_take_back(chromium: Browser, platform: Platform, tmp_path: Path) -> None:
+    who = next(platform.newcomers)
+    resident, doctor = ResidentAtPhone(chromium, platform), DoctorAtDesk(chromium, platform)
+    resident.open_account(who, tmp_path / "backup.json")
+    doctor.log_in()
+    doctor.find(who.number)
+    doctor.ask()
+
+    # The request arrives by itself on the phone, and shows exactly what would open.
+    resident.page.locator(".waiting").wait_for()
+    resident.open_request()
+    shot(resident.page, "resident-request-360")
+    expect(resident.page.get_by_text("执业身份已核实")).to_be_visible()
+    resident.take_away("诊断")
+    resident.take_item_away("检验", "计量单位")
+    resident.allow()
+    shot(resident.page, "resident-allowed-360")
+    resident.finish()
+
+    # The answer arrives by itself at the desk: what was left open is read, the rest is visibly withheld.
+    doctor.section("检验")
+    expect(doctor.page.get_by_text(re.compile("检验结果：计量单位（本人未开放）"))).to_be_visible()
+    doctor.page.locator(".labs tbody tr").first.click()
+    expect(doctor.page.get_by_text("校验一致")).to_be_visible()
+    shot(doctor.page, "doctor-record-1440")
+    bundle = doctor.save_proof(tmp_path / "bundle.json")
+    report = verify.verify(bundle)
+    assert not [line for line in report.lines if line.ok is False]
+    unit = next(e["n"] for e in bundle["record"]["schema"]["elements"] if e["name"]["zh"] == "计量单位")
+    assert str(unit) not in bundle["record"]["disclosure"]["values"]
+    doctor.page.get_by_role("tab", name="诊断与过敏").click()
+    expect(doctor.page.get_by_text("诊断 · 本人未开放")).to_be_visible()
+
+    # The resident sees who looked, takes it back, and the desk closes without reloading.
+    resident.place("谁看过")
+    expect(resident.page.get_by_text("李静").first).to_be_visible()
+    shot(resident.page, "resident-readers-360")
+    resident.take_back()
+    expect(doctor.page.get_by_text("没有生效的授权")).to_be_visible(timeout=PATIENCE_MS)
+    expect(doctor.page.locator(".labs")).to_have_count(0)
+    doctor.window.close()
+    resident.window.close()
+
+
+def test_refused_is_final_and_tells_nothing(chromium: Browser, platform: Platform, tmp_path: Path) -> None:
+    who = next(platform.newcomers)
+    resident, doctor = ResidentAtPhone(chromium, platform), DoctorAtDesk(chromium, platform)
+    resident.open_account(who, tmp_path / "backup.json")
+    doctor.log_in()
+    doctor.find(who.number)
+    doctor.ask()
+    resident.page.locator(".waiting").wait_for()
+    resident.open_request()
+    boxes = [resident.page.get_by_role("button", name=n, exact=True).bounding_box() for n in ("允许", "不允许")]
+    assert all(boxes)
+    assert len({(b["width"], b["height"]) for b in boxes if b}) == 1, "two equal buttons"
+    resident.refuse()
+    expect(doctor.page.get_by_text("患者没有同意这次申请")).to_be_visible(timeout=PATIENCE_MS)
+    expect(doctor.page.locator("[role=tablist]")).to_have_count(0)
+    doctor.window.close()
+    resident.window.close()
+
+
+def test_on_site_the_phone_scans_and_the_desk_opens(chromium: Browser, platform: Platform, tmp_path: Path) -> None:
+    resident, doctor = ResidentAtPhone(chromium, platform), DoctorAtDesk(chromium, platform)
+    resident.open_account(next(platform.newcomers), tmp_path / "backup.json")
+    doctor.log_in()
+    doctor.page.get_by_role("button", name="现场扫码申请").click()
+    doctor.page.get_by_role("button", name="现场扫码", exact=True).click()
+    doctor.page.locator(".qr img").wait_for()
+    shot(doctor.page, "doctor-onsite-1440")
+    doctor.page.get_by_text("扫不了").click()
+    code = doctor.page.locator(".qr code").inner_text()
+    resident.page.get_by_role("button", name="扫医生的二维码").click()
+    resident.page.get_by_label("改为输入申请码").fill(code)
+    resident.page.get_by_role("button", name="下一步").click()
+    resident.page.locator(".editor").wait_for()
+    resident.allow()
+    expect(doctor.page.get_by_role("tablist")).to_be_visible(timeout=PATIENCE_MS)
+    doctor.window.close()
+    resident.window.close()
+
+
+def test_a_new_phone_needs_backup_and_passphrase(chromium: Browser, platform: Platform, tmp_path: Path) -> None:
+    old = ResidentAtPhone(chromium, platform)
+    old.open_account(next(platform.newcomers), tmp_path / "backup.json")
+    new = ResidentAtPhone(chromium, platform)
+    new.import_backup(tmp_path / "backup.json", "不是这个密码哦哦")
+    expect(new.page.get_by_text("密码不对")).to_be_visible()
+    new.page.locator("[name=passphrase]").fill(PASSPHRASE)
+    new.page.get_by_role("button", name="继续").click()
+    expect(new.page.get_by_role("heading", name="我的档案")).to_be_visible()
+
+    # A new seal makes the old phone's seal worthless.
+    new.place("我的")
+    new.page.get_by_text("换一枚新的印章").click()
+    new.page.get_by_label("新密码").fill(PASSPHRASE + "二")
+    new.page.get_by_label("再输入一次").fill(PASSPHRASE + "二")
+    new.page.get_by_role("button", name="下一步").click()
+    new.seal()
+    expect(new.page.get_by_text("旧印章已经作废")).to_be_visible(timeout=PATIENCE_MS)
+    old.page.reload()
+    old.page.locator("[name=passphrase]").fill(PASSPHRASE)
+    old.page.get_by_role("button", name="打开", exact=True).click()
+    expect(old.page.get_by_role("alert")).to_be_visible()
+    new.window.close()
+    old.window.close()
+
+
+def test_doctor_without_a_mouse(chromium: Browser, platform: Platform) -> None:
+    doctor = DoctorAtDesk(chromium, platform)
+    page = doctor.page
+    page.locator("input[type=file]").set_input_files(platform.doctor)
+    page.locator("[name=passphrase]").focus()
+    page.keyboard.type(platform.passphrase)
+    page.keyboard.press("Enter")
+    page.locator(".desk").wait_for()
+    page.locator("#find").focus()
+    page.keyboard.type("999999190001010000")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("没有找到")).to_be_visible()
+    reached = set()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.textContent.trim()"))
+    assert {"查找", "现场扫码申请"} <= reached
+    doctor.window.close()
