@@ -14,6 +14,7 @@ STAMPS := .cache/stamps
 PAGE_SOURCES := $(shell find apps/web -type f \( -name '*.ts' -o -name '*.vue' -o -name '*.css' -o -name '*.html' -o -name '*.json' \) \
 	-not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null) core/vocabulary.json
 CONTRACT_SOURCES := $(shell find contracts/src contracts/test contracts/script -type f \( -name '*.sol' -o -name '*.py' -o -name '*.*js' \) 2>/dev/null)
+GO_SOURCES := network/versions.toml $(shell find network/*/build chaincode -type f \( -name '*.go' -o -name 'go.*' \) 2>/dev/null)
 
 .PHONY: help demo test test-fast check format bench docs lock clean
 help: ## this list
@@ -22,7 +23,7 @@ help: ## this list
 demo: $(STAMPS)/runtime $(STAMPS)/contracts $(STAMPS)/pages ## the whole story on sample residents, then stays up (ONCE=1 stops; DATA=folder uses real input)
 	@$(VENV)/healthtrust --home "$(HOME_DIR)" demo $(if $(ONCE),--once) $(if $(DATA),--data "$(DATA)")
 
-test: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/pages $(STAMPS)/system ## every test, fast ones first
+test: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/pages $(STAMPS)/system $(STAMPS)/binaries ## every test, fast ones first
 	@tools/test.sh
 
 test-fast: $(STAMPS)/test $(STAMPS)/contracts ## the tests that need no node, no browser, no PostgreSQL
@@ -83,3 +84,8 @@ $(STAMPS)/pages: $(STAMPS)/npm $(PAGE_SOURCES)
 $(STAMPS)/system: tools/need.sh
 	@tools/need.sh system
 	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/binaries: $(STAMPS)/python $(GO_SOURCES)
+	@tools/need.sh go
+	@$(VENV)/python -m network.binaries
+	@touch $@

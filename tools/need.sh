@@ -2,6 +2,7 @@
 # Says in plain words what this machine lacks; installs Debian packages where it may (root, apt-get).
 #   need.sh python [PYTHON]    Python 3.11 or newer with venv
 #   need.sh node               Node 20 or newer
+#   need.sh go                 Go 1.21 or newer (it fetches the exact one a module asks for, unless GOTOOLCHAIN=local)
 #   need.sh system             what tests need besides: PostgreSQL, Chromium, a Chinese font
 set -euo pipefail
 
@@ -17,7 +18,7 @@ apt_install() { # apt_install WHY PACKAGE...
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
-case ${1:?python, node or system} in
+case ${1:?python, node, go or system} in
 python)
   py=${2:-python3}
   command -v "$py" >/dev/null || refuse "no Python" "Install Python 3.11 or newer (Debian: apt-get install python3 python3-venv), or say PYTHON=/path/to/python."
@@ -27,6 +28,11 @@ python)
 node)
   command -v npm >/dev/null || refuse "no Node.js" "Install Node 20 or newer with npm (it compiles the contracts and builds the pages)."
   [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || refuse "Node $(node --version) is too old" "Node 20 or newer is needed."
+  ;;
+go)
+  command -v go >/dev/null || apt_install "to build the ledgers' programs" golang
+  IFS=. read -r major minor _ <<<"$(go env GOVERSION | tr -dc '0-9.')"
+  [ "$major" -gt 1 ] || [ "$minor" -ge 21 ] || refuse "$(go env GOVERSION) is too old" "Go 1.21 or newer is needed (it builds Fabric and the EVM validators); see https://go.dev/dl."
   ;;
 system)
   missing=()
@@ -41,5 +47,5 @@ system)
   [ -n "$(fc-list :lang=zh 2>/dev/null | head -1)" ] || missing+=(fontconfig fonts-noto-cjk)
   [ ${#missing[@]} = 0 ] || apt_install "for the tests" "${missing[@]}"
   ;;
-*) refuse "unknown need: $1" "python, node or system" ;;
+*) refuse "unknown need: $1" "python, node, go or system" ;;
 esac
