@@ -172,6 +172,18 @@ def mirror_status() -> None:
     typer.echo(json.dumps(status_of(load()).json(), ensure_ascii=False, indent=1))
 
 
+@mirror_app.command("state")
+def mirror_state(height: Annotated[int | None, typer.Option(help="As of this block; the newest without.")] = None) -> None:
+    """What is authorised, as one hash that another ledger with the same consents and indexes gives too (JSON)."""
+    from contextlib import closing
+
+    from mirror.authorisations import standing
+    from mirror.database import Database
+
+    with closing(Database(load().mirror_database())) as database:
+        typer.echo(json.dumps(standing(database, height).json(), indent=1))
+
+
 @mirror_app.command("rebuild")
 def mirror_rebuild(into: Annotated[str, typer.Argument(help="SQLAlchemy URL of an empty database.")]) -> None:
     """Build a second mirror from block 0 and compare it with the live one. Exit code 1 if they differ."""

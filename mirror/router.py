@@ -11,6 +11,7 @@ from core.errors import Malformed
 from gateway.ledger.port import Ledger
 from gateway.settings import Settings
 from mirror import compare, query, trace
+from mirror.authorisations import standing
 from mirror.database import Database
 from mirror.status import status_of
 
@@ -40,6 +41,11 @@ def router(settings: Settings, require_auditor: Callable[..., Any], ledger: Ledg
         ours = {str(h): query.shown(compare.digest_at(database, h)) for h in theirs}
         first = compare.differing(database, theirs)
         return {"agree": first is None, "first_difference": first, "ours": ours}
+
+    @routes.get("/authorisations")
+    def authorisations(height: int | None = None) -> dict[str, Any]:
+        """What is authorised as of a block, as one hash that does not depend on the ledger."""
+        return standing(database, height).json()
 
     @routes.get("/trace/{identifier}")
     def trace_identifier(identifier: str, also: Some) -> dict[str, Any]:
