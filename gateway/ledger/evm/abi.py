@@ -1,15 +1,13 @@
-"""ABIs read once into tables: how to encode a call, decode an answer, an event and a custom error.
+"""How calls, answers, events and errors travel on EVM chains: words, by the types of :mod:`gateway.ledger.abi`.
 
-Source: Solidity ABI specification; artifacts are ``contracts/artifacts/<Name>.json`` as the build writes them. Event data is
-cut into words here instead of going through web3's log decoder, which is ten times slower.
+Source: Solidity ABI specification. Event data is cut into words here instead of going through web3's log decoder, which is ten
+times slower.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,66 +16,33 @@ from eth_abi.abi import decode as abi_decode
 from eth_abi.abi import encode as abi_encode
 from eth_utils.crypto import keccak
 
+from gateway.ledger import abi
+from gateway.ledger.abi import Param, artifacts, element, error_text, members, names_of, signature, type_of
 from gateway.ledger.reasons import LedgerError, Reason
 
-Param = dict[str, Any]
 Word = Callable[[bytes], Any]
-
-
-def artifacts_dir() -> Path:
-    """Where the build put the artifacts: ``HEALTHTRUST_ARTIFACTS`` or ``contracts/artifacts`` of the source tree."""
-    given = os.environ.get("HEALTHTRUST_ARTIFACTS")
-    return Path(given) if given else Path(__file__).resolve().parents[3] / "contracts" / "artifacts"
 
 
 def load(names: Sequence[str], directory: Path | None = None) -> Abis:
     """Tables for these contracts. Raises LedgerError invalid_argument naming the artifact that is missing."""
-    directory = directory or artifacts_dir()
     abis = Abis()
-    for name in names:
-        path = directory / f"{name}.json"
-        if not path.is_file():
-            raise LedgerError(
-                Reason.INVALID_ARGUMENT, detail=f"no ABI for contract {name}: {path} is missing; compile the contracts"
-            )
-        abis.add(name, json.loads(path.read_text("utf-8")))
-        interface = directory / f"I{name}.json"
-        if interface.is_file():
-            abis.rename(name, json.loads(interface.read_text("utf-8")))
+    for name, artifact in artifacts(names, directory):
+        abis.add(name, artifact)
     return abis
 
 
 @dataclass(frozen=True)
-class Function:
-    """A contract's function."""
-
-    contract: str
-    name: str
-    inputs: tuple[Param, ...]
-    outputs: tuple[Param, ...]
-    writes: bool
+class Function(abi.Function):
+    """A contract's function as call data."""
 
     @cached_property
     def selector(self) -> bytes:
         """First four bytes of a call."""
         return keccak(text=f"{self.name}({','.join(self.types)})")[:4]
 
-    @cached_property
-    def types(self) -> tuple[str, ...]:
-        """Canonical input types."""
-        return tuple(_type(p) for p in self.inputs)
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """Argument names as callers give them."""
-        return _names(self.inputs)
-
     def encode(self, args: Mapping[str, Any]) -> bytes:
         """Call data. Raises LedgerError invalid_argument for a missing, surplus or ill-typed argument."""
-        if set(args) != set(self.names):
-            wanted, got = ", ".join(self.names), ", ".join(args)
-            raise LedgerError(Reason.INVALID_ARGUMENT, detail=f"{self.contract}.{self.name} takes ({wanted}), got ({got})")
-        values = [_to_abi(p, args[n]) for p, n in zip(self.inputs, self.names, strict=True)]
+        values = [_to_abi(p, value) for _, p, value in self.arguments(args)]
         try:
             return self.selector + abi_encode(self.types, values)
         except Exception as e:  # eth_abi raises a dozen unrelated classes for values that do not fit
@@ -90,15 +55,11 @@ class Function:
         values = self._words(data) or abi_decode(self._output_types, data)
         if len(self.outputs) == 1:
             return _from_abi(self.outputs[0], values[0])
-        return {n: _from_abi(p, v) for n, p, v in zip(self._output_names, self.outputs, values, strict=True)}
+        return {n: _from_abi(p, v) for n, p, v in zip(self.output_names, self.outputs, values, strict=True)}
 
     @cached_property
     def _output_types(self) -> tuple[str, ...]:
-        return tuple(_type(p) for p in self.outputs)
-
-    @cached_property
-    def _output_names(self) -> tuple[str, ...]:
-        return _names(self.outputs)
+        return tuple(type_of(p) for p in self.outputs)
 
     @cached_property
     def _static(self) -> tuple[Word, ...] | None:
@@ -126,8 +87,8 @@ class EventSpec:
         args = {n: w(bytes.fromhex(t[2:])) for (n, w), t in zip(self.indexed, topics[1:], strict=True)}
         raw = bytes.fromhex(data[2:])
         if self._fast is None:
-            values = abi_decode([_type(p) for p in self.plain], raw)
-            args.update((n, _from_abi(p, v)) for n, p, v in zip(_names(self.plain), self.plain, values, strict=True))
+            values = abi_decode([type_of(p) for p in self.plain], raw)
+            args.update((n, _from_abi(p, v)) for n, p, v in zip(names_of(self.plain), self.plain, values, strict=True))
         else:
             args.update((n, cut(raw, at)) for n, cut, at in self._fast)
         return args
@@ -135,8 +96,8 @@ class EventSpec:
     @cached_property
     def _fast(self) -> tuple[tuple[str, Callable[[bytes, int], Any], int], ...] | None:
         cuts: list[tuple[str, Callable[[bytes, int], Any], int]] = []
-        for i, (name, param) in enumerate(zip(_names(self.plain), self.plain, strict=True)):
-            cut = _cut(_type(param))
+        for i, (name, param) in enumerate(zip(names_of(self.plain), self.plain, strict=True)):
+            cut = _cut(type_of(param))
             if cut is None:
                 return None
             cuts.append((name, cut, 32 * i))
@@ -147,40 +108,25 @@ class EventSpec:
 class Abis:
     """Every contract's tables."""
 
-    functions: dict[str, dict[str, list[Function]]] = field(default_factory=dict)
+    functions: abi.Functions[Function] = field(default_factory=lambda: abi.Functions(Function))
     events: dict[tuple[str, str], EventSpec] = field(default_factory=dict)
     errors: dict[bytes, tuple[str, tuple[Param, ...]]] = field(default_factory=dict)
     layouts: dict[str, Any] = field(default_factory=dict)
 
     def add(self, contract: str, artifact: Mapping[str, Any]) -> None:
         """Take in one artifact."""
-        self.functions[contract] = {}
         self.layouts[contract] = artifact.get("storageLayout")
+        self.functions.add(contract, artifact["abi"])
         for item in artifact["abi"]:
-            kind = item["type"]
-            if kind == "function":
-                self._function(contract, item)
-            elif kind == "event" and not item.get("anonymous"):
+            if item["type"] == "event" and not item.get("anonymous"):
                 spec = _event(contract, item)
                 self.events[contract, spec.topic] = spec
-            elif kind == "error":
-                self.errors[keccak(text=_signature(item))[:4]] = (item["name"], tuple(item["inputs"]))
-
-    def rename(self, contract: str, interface: Mapping[str, Any]) -> None:
-        """Take argument names from the contract's interface, which is what callers are promised."""
-        for item in (i for i in interface["abi"] if i["type"] == "function"):
-            mine = self.functions[contract].get(item["name"], [])
-            for at, f in enumerate(mine):
-                if f.types == tuple(_type(p) for p in item["inputs"]):
-                    mine[at] = replace(f, inputs=tuple(item["inputs"]), outputs=tuple(item["outputs"]))
+            elif item["type"] == "error":
+                self.errors[keccak(text=signature(item))[:4]] = (item["name"], tuple(item["inputs"]))
 
     def function(self, contract: str, method: str, args: Mapping[str, Any]) -> Function:
         """The function meant; overloads are told apart by argument names. Raises LedgerError invalid_argument."""
-        overloads = self.functions.get(contract, {}).get(method)
-        if not overloads:
-            raise LedgerError(Reason.INVALID_ARGUMENT, detail=f"there is no {contract}.{method}")
-        fitting = [f for f in overloads if set(f.names) == set(args)]
-        return (fitting or overloads)[0]
+        return self.functions.find(contract, method, args)
 
     def error(self, data: bytes) -> str:
         """A revert in words: ``Name(value, …)``; ``Error(text)`` and ``Panic(code)`` are Solidity's own."""
@@ -190,15 +136,10 @@ class Abis:
         if not inputs:
             return name
         try:
-            values = abi_decode([_type(p) for p in inputs], data[4:])
+            values = abi_decode([type_of(p) for p in inputs], data[4:])
         except Exception:  # the contract's error data is the contract's: a name is better than nothing
             return name
-        return f"{name}({', '.join(_show(v) for v in values)})"
-
-    def _function(self, contract: str, item: Mapping[str, Any]) -> None:
-        writes = item["stateMutability"] not in ("view", "pure")
-        f = Function(contract, item["name"], tuple(item["inputs"]), tuple(item["outputs"]), writes)
-        self.functions[contract].setdefault(f.name, []).append(f)
+        return error_text(name, values)
 
 
 _BUILTIN_ERRORS: dict[bytes, tuple[str, tuple[Param, ...]]] = {
@@ -207,29 +148,10 @@ _BUILTIN_ERRORS: dict[bytes, tuple[str, tuple[Param, ...]]] = {
 }
 
 
-def _show(value: Any) -> str:
-    return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
-
-
-def _type(param: Param) -> str:
-    kind = str(param["type"])
-    if not kind.startswith("tuple"):
-        return kind
-    return f"({','.join(_type(c) for c in param['components'])}){kind[5:]}"
-
-
-def _signature(item: Mapping[str, Any]) -> str:
-    return f"{item['name']}({','.join(_type(p) for p in item['inputs'])})"
-
-
-def _names(params: Sequence[Param]) -> tuple[str, ...]:
-    return tuple(p.get("name", "").strip("_") or str(i) for i, p in enumerate(params))
-
-
 def _event(contract: str, item: Mapping[str, Any]) -> EventSpec:
-    topic = "0x" + keccak(text=_signature(item)).hex()
+    topic = "0x" + keccak(text=signature(item)).hex()
     indexed = [p for p in item["inputs"] if p["indexed"]]
-    words = tuple((n, _word(_type(p)) or bytes) for n, p in zip(_names(indexed), indexed, strict=True))
+    words = tuple((n, _word(type_of(p)) or bytes) for n, p in zip(names_of(indexed), indexed, strict=True))
     return EventSpec(contract, item["name"], topic, words, tuple(p for p in item["inputs"] if not p["indexed"]))
 
 
@@ -286,31 +208,25 @@ def _cut_text(raw: bytes, at: int) -> str:
 
 
 def _to_abi(param: Param, value: Any) -> Any:
-    kind = str(param["type"])
-    if kind.endswith("]"):
-        inner = {**param, "type": kind[: kind.rindex("[")]}
+    inner = element(param)
+    if inner is not None:
         return [_to_abi(inner, v) for v in value]
+    kind = str(param["type"])
     if kind == "bytes32" and not (isinstance(value, bytes) and len(value) == 32):
         # eth_abi would pad a shorter one: an id that lost a byte would become another id.
         raise LedgerError(Reason.INVALID_ARGUMENT, detail=f"{param.get('name')} is no bytes32")
     if kind != "tuple":
         return value
-    names = _names(param["components"])
     if not isinstance(value, Mapping):
         return tuple(value)
-    if set(value) != set(names):
-        raise LedgerError(
-            Reason.INVALID_ARGUMENT, detail=f"{param.get('name')} takes ({', '.join(names)}), got ({', '.join(value)})"
-        )
-    return tuple(_to_abi(c, value[n]) for c, n in zip(param["components"], names, strict=True))
+    return tuple(_to_abi(p, v) for _, p, v in members(param, value))
 
 
 def _from_abi(param: Param, value: Any) -> Any:
-    kind = str(param["type"])
-    if kind.endswith("]"):
-        inner = {**param, "type": kind[: kind.rindex("[")]}
+    inner = element(param)
+    if inner is not None:
         return [_from_abi(inner, v) for v in value]
-    if kind != "tuple":
+    if param["type"] != "tuple":
         return value
-    names = _names(param["components"])
+    names = names_of(param["components"])
     return {n: _from_abi(c, v) for n, c, v in zip(names, param["components"], value, strict=True)}

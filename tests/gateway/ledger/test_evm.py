@@ -17,6 +17,7 @@ from eth_utils.crypto import keccak
 
 from core.crypto import sm3
 from core.words import kind_word
+from gateway.ledger.abi import artifacts_dir
 from gateway.ledger.evm import abi, rpc
 from gateway.ledger.evm.context import Context
 from gateway.ledger.evm.errors import to_ledger_error
@@ -365,7 +366,7 @@ def test_events_are_decoded_as_the_reference_library_does(world: World) -> None:
         "eth_getLogs", {"fromBlock": "0x0", "toBlock": "latest", "address": list(deployment(world).contracts.values())}
     )
     node.close()
-    interfaces = {n: json.loads((abi.artifacts_dir() / f"{n}.json").read_text())["abi"] for n in deployment(world).contracts}
+    interfaces = {n: json.loads((artifacts_dir() / f"{n}.json").read_text())["abi"] for n in deployment(world).contracts}
     assert len(ours) == len(logs) > 50
     for event, log in zip(ours, logs, strict=True):
         (spec,) = [i for i in interfaces[event.contract] if i["type"] == "event" and i["name"] == event.name]
