@@ -1,4 +1,4 @@
-"""The messages people and registrars sign, word for word as the contracts check them (docs/formats.md §4).
+"""The messages people and organisations sign, word for word as the contracts check them (docs/formats.md §4).
 
 Every message starts with its kind and the domain (ledger id and contract), so that a signature holds on one ledger, in one
 contract, for one purpose, and, by the nonce, once.
@@ -7,7 +7,7 @@ contract, for one purpose, and, by the nonce, once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Self, get_args
 
 from core import crypto
 from core.errors import Malformed
@@ -247,11 +247,81 @@ class CredentialRevoke(_Message):
         return cls(domain_, organisation, practitioner, number(nonce))
 
 
-Message = KeyBind | KeyAttest | KeyRotate | ConsentGrant | ConsentAmend | ConsentRevoke | CredentialIssue | CredentialRevoke
-_KINDS: dict[bytes, type[Message]] = {
-    kind_word(m.KIND): m
-    for m in (KeyBind, KeyAttest, KeyRotate, ConsentGrant, ConsentAmend, ConsentRevoke, CredentialIssue, CredentialRevoke)
-}
+@dataclass(frozen=True, slots=True)
+class OrganisationKey(_Message):
+    """The organisation's old key hands over to a new one."""
+
+    KIND = "healthtrust/organisation-key/v1"
+    domain: bytes
+    organisation: bytes
+    public: bytes
+    """x‖y of the new key, 64 bytes."""
+    nonce: int
+
+    def _words(self) -> tuple[bytes, ...]:
+        return self.domain, self.organisation, self.public[:32], self.public[32:], word(self.nonce)
+
+    @classmethod
+    def _from_words(cls, words: list[bytes]) -> Self:
+        domain_, organisation, x, y, nonce = words
+        return cls(domain_, organisation, x + y, number(nonce))
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationLeave(_Message):
+    """The organisation leaves the alliance."""
+
+    KIND = "healthtrust/alliance-leave/v1"
+    domain: bytes
+    organisation: bytes
+    nonce: int
+
+    def _words(self) -> tuple[bytes, ...]:
+        return self.domain, self.organisation, word(self.nonce)
+
+    @classmethod
+    def _from_words(cls, words: list[bytes]) -> Self:
+        domain_, organisation, nonce = words
+        return cls(domain_, organisation, number(nonce))
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerAccount(_Message):
+    """The organisation adds a ledger account of its own, or withdraws one."""
+
+    KIND = "healthtrust/ledger-account/v1"
+    domain: bytes
+    organisation: bytes
+    account: bytes
+    """20 bytes."""
+    allowed: bool
+    nonce: int
+
+    def _words(self) -> tuple[bytes, ...]:
+        return self.domain, self.organisation, word(self.account), word(int(self.allowed)), word(self.nonce)
+
+    @classmethod
+    def _from_words(cls, words: list[bytes]) -> Self:
+        domain_, organisation, account, allowed, nonce = words
+        if any(account[:12]) or number(allowed) > 1:
+            raise Malformed("message_malformed", detail="not an account of 20 bytes, or not a yes or no")
+        return cls(domain_, organisation, account[12:], number(allowed) == 1, number(nonce))
+
+
+Message = (
+    KeyBind
+    | KeyAttest
+    | KeyRotate
+    | ConsentGrant
+    | ConsentAmend
+    | ConsentRevoke
+    | CredentialIssue
+    | CredentialRevoke
+    | OrganisationKey
+    | OrganisationLeave
+    | LedgerAccount
+)
+_KINDS: dict[bytes, type[Message]] = {kind_word(m.KIND): m for m in get_args(Message)}
 
 
 def parse(data: bytes) -> Message:

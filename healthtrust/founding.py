@@ -17,6 +17,7 @@ from gateway.client import Key
 from gateway.keyring import Keyring, load_or_create
 from gateway.ledger.actions import invite, vote
 from gateway.ledger.factory import open_ledger
+from gateway.ledger.membership import set_account
 from gateway.ledger.port import Call, Ledger
 from gateway.ledger.reasons import LedgerError, Reason
 from gateway.settings import Settings
@@ -149,7 +150,7 @@ def _allow_relayer(settings: Settings, ledger: Ledger, owner: Party) -> None:
     with ledger_of(settings, relayer) as own:
         account = own.info().account
     if ledger.read(Call("Alliance", "organisationOf", {"account": account})) != owner.id:
-        write(ledger, Call("Alliance", "setAccount", {"account": account, "allowed": True}))
+        write(ledger, set_account(ledger, owner.id, bytes.fromhex(owner.ring.sm2), account, True))
 
 
 def _register_schemas(ledger: Ledger) -> None:

@@ -94,28 +94,31 @@ contract Alliance is IAlliance {
     }
 
     /// @inheritdoc IAlliance
-    function leave() external {
-        _remove(_activeCaller(), false);
+    function leave(bytes32 r, bytes32 s) external {
+        bytes32 id = _activeCaller();
+        _requireSigned(id, abi.encode(Messages.ALLIANCE_LEAVE, _domain, id, uint256(_organisations[id].keyNonce)), r, s);
+        _remove(id, false);
     }
 
     /// @inheritdoc IAlliance
     function rotateKey(bytes32 x, bytes32 y, bytes32 r, bytes32 s) external {
         bytes32 id = _activeCaller();
-        Organisation storage o = _organisations[id];
-        bytes memory message = abi.encode(Messages.ORGANISATION_KEY, _domain, id, x, y, uint256(o.keyNonce));
-        (bool valid,) = _crypto.verifyMessage(o.z, message, r, s, o.x, o.y);
-        if (!valid) revert BadSignature();
+        uint256 nonce = _organisations[id].keyNonce;
+        _requireSigned(id, abi.encode(Messages.ORGANISATION_KEY, _domain, id, x, y, nonce), r, s);
         _setKey(id, x, y);
     }
 
     /// @inheritdoc IAlliance
-    function setAccount(address account, bool allowed) external {
+    function setAccount(address account, bool allowed, bytes32 r, bytes32 s) external {
         bytes32 id = _activeCaller();
         if (account == msg.sender) revert OwnAccount(account);
         if (account == address(0)) revert ZeroValue();
         bytes32 holder = _holder(account);
         if (holder != (allowed ? bytes32(0) : id)) revert AccountTaken(account, holder);
-        if (allowed) _seats[account] = Seat(id, _organisations[id].era);
+        Organisation storage o = _organisations[id];
+        _requireSigned(id, abi.encode(Messages.LEDGER_ACCOUNT, _domain, id, account, allowed, uint256(o.keyNonce)), r, s);
+        ++o.keyNonce;
+        if (allowed) _seats[account] = Seat(id, o.era);
         else delete _seats[account];
         emit AccountSet(id, account, allowed);
     }
@@ -290,11 +293,18 @@ contract Alliance is IAlliance {
         emit KeyRotated(id, x, y, o.keyNonce);
     }
 
-    /// @dev The nonce grows with every key, so that a signed rotation serves once.
+    /// @dev The nonce grows with every key and every account, so that what was signed serves once.
     function _writeKey(Organisation storage o, bytes32 x, bytes32 y) private {
         if (!_crypto.isOnCurve(x, y)) revert KeyOffCurve(x, y);
         (o.x, o.y, o.z) = (x, y, _crypto.zOf(x, y));
         ++o.keyNonce;
+    }
+
+    /// @dev r‖s over the message is by the organisation's current SM2 key.
+    function _requireSigned(bytes32 id, bytes memory message, bytes32 r, bytes32 s) private view {
+        Organisation storage o = _organisations[id];
+        (bool valid,) = _crypto.verifyMessage(o.z, message, r, s, o.x, o.y);
+        if (!valid) revert BadSignature();
     }
 
     function _call(bytes memory args) private {

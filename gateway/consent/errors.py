@@ -61,6 +61,14 @@ class ConsentNotActive(Conflict):
     default_en = "This consent is no longer in force. Reload the list."
 
 
+class LinkNotServed(Unprocessable):
+    """A link as grantee: reading takes a credential, and a link has none, so the consent would open nothing."""
+
+    default_code = "link_not_served"
+    default_zh = "暂不支持把授权给“链接”：读取档案须持执业凭证。请改为授权给医生、机构或角色。"
+    default_en = "A link cannot be a grantee yet: reading takes a credential. Grant to a practitioner, an organisation or a role."
+
+
 class KeyMissing(Unprocessable):
     """A grantee the ledger holds no usable key for."""
 

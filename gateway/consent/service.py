@@ -20,6 +20,7 @@ from gateway.consent.errors import (
     ConsentKnown,
     ConsentNotActive,
     KeyMissing,
+    LinkNotServed,
     NotYourConsent,
     TermsRefused,
     WrongDomain,
@@ -50,10 +51,12 @@ def prepare(ctx: Context, document: dict[str, Any]) -> PrepareOut:
 
 
 def own_scope(ctx: Context, document: dict[str, Any]) -> Scope:
-    """A scope document about the caller. Raises ScopeMalformed, NotYourConsent."""
+    """A scope document about the caller. Raises ScopeMalformed, NotYourConsent, LinkNotServed."""
     scope = Scope.from_document(document)
     if scope.subject != ctx.caller.word:
         raise NotYourConsent
+    if scope.grantee.type == "link":
+        raise LinkNotServed
     return scope
 
 

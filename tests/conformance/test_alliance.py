@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 
 from core import crypto
-from core.words import kind_word
+from core.messages import OrganisationKey, OrganisationLeave
 from gateway.ledger import actions
+from gateway.ledger.membership import set_account
 from gateway.ledger.port import Call
 from tests.conformance.refusals import name_of, refused
 from tests.support.world import CUSTODIAN, READER, Organisation, World, grant_call, invitation
@@ -98,30 +99,67 @@ def test_c036_an_expelled_member_has_left_and_may_be_invited_again(fresh: World)
 
 
 def test_c037_a_member_leaves_but_never_the_last(fresh: World) -> None:
-    fresh.send((fresh.hospital, Call("Alliance", "leave")))
-    fresh.send((fresh.platform, Call("Alliance", "leave")))
-    assert name_of(refused(fresh, fresh.operator, Call("Alliance", "leave"))) == "LastMember"
-    assert name_of(refused(fresh, fresh.hospital, Call("Alliance", "leave"))) == "WrongStatus"
+    assert refused(fresh, fresh.hospital, leaving(fresh, fresh.hospital, fresh.platform)) == "BadSignature"
+    fresh.send((fresh.hospital, leaving(fresh, fresh.hospital)))
+    fresh.send((fresh.platform, leaving(fresh, fresh.platform)))
+    assert name_of(refused(fresh, fresh.operator, leaving(fresh, fresh.operator))) == "LastMember"
+    assert name_of(refused(fresh, fresh.hospital, leaving(fresh, fresh.hospital))) == "WrongStatus"
+
+
+def leaving(world: World, member: Organisation, signer: Organisation | None = None) -> Call:
+    nonce = world.ledger.read(Call("Alliance", "keyOf", {"id": member.id}))["nonce"]
+    said = OrganisationLeave(world.domain("Alliance"), member.id, nonce).pack()
+    signature = crypto.sm2_sign((signer or member).sm2.private, said)
+    return Call("Alliance", "leave", {"r": signature[:32], "s": signature[32:]})
 
 
 def test_c038_a_member_names_and_withdraws_accounts_of_its_own(fresh: World) -> None:
     other = newcomer(fresh)
-    allow = Call("Alliance", "setAccount", {"account": other.account, "allowed": True})
+    allow = accounted(fresh, fresh.hospital, other.account, True)
     fresh.send((fresh.hospital, allow))
     assert fresh.ledger.read(Call("Alliance", "memberOf", {"account": other.account}))["id"] == fresh.hospital.id
     assert name_of(refused(fresh, fresh.platform, allow)) == "AccountTaken"
-    deny = Call("Alliance", "setAccount", {"account": other.account, "allowed": False})
+    deny = accounted(fresh, fresh.hospital, other.account, False)
     assert name_of(refused(fresh, fresh.platform, deny)) == "AccountTaken"
     fresh.send((other, fresh.batch(fresh.hospital, b"\1" * 32, 1)))
     fresh.send((fresh.hospital, deny))
     assert refused(fresh, other, fresh.batch(fresh.hospital, b"\2" * 32, 1)) == f"NotAMember({other.account})"
 
 
+def accounted(world: World, member: Organisation, account: str, allowed: bool, signer: Organisation | None = None) -> Call:
+    return set_account(world.ledger, member.id, (signer or member).sm2.private, account, allowed)
+
+
 def test_c039_nobody_withdraws_the_account_it_speaks_from(common: World) -> None:
-    own = Call("Alliance", "setAccount", {"account": common.hospital.account, "allowed": False})
+    own = accounted(common, common.hospital, common.hospital.account, False)
     assert refused(common, common.hospital, own) == f"OwnAccount({common.hospital.account})"
-    nobody = Call("Alliance", "setAccount", {"account": "0x" + "00" * 20, "allowed": True})
+    nobody = accounted(common, common.hospital, "0x" + "00" * 20, True)
     assert refused(common, common.hospital, nobody) == "ZeroValue"
+
+
+def test_c150_a_stolen_account_makes_no_others(fresh: World) -> None:
+    thief, member = newcomer(fresh), fresh.hospital
+    forged = accounted(fresh, member, thief.account, True, signer=thief)
+    assert refused(fresh, member, forged) == "BadSignature"
+    allow = accounted(fresh, member, thief.account, True)
+    fresh.send((member, allow))
+    turned = Call("Alliance", "setAccount", {**allow.args, "allowed": False})
+    assert refused(fresh, member, turned) == "BadSignature"
+    fresh.send((member, accounted(fresh, member, thief.account, False)))
+    assert refused(fresh, member, allow) == "BadSignature"
+
+
+def test_c151_a_new_invitation_lets_go_of_the_accounts_before_it(fresh: World) -> None:
+    member, other = fresh.hospital, newcomer(fresh)
+    fresh.send((member, accounted(fresh, member, other.account, True)))
+    decide(fresh, actions.expel(member.id), fresh.operator, fresh.platform)
+    back = newcomer(fresh)
+    again = actions.invite(member.id, crypto.sm3(b"again"), member.roles, member.sm2.public, back.account)
+    decide(fresh, again, fresh.operator, fresh.platform)
+    fresh.send((back, Call("Alliance", "join", {"organisation": member.id})))
+    for old in (member, other):
+        assert fresh.ledger.read(Call("Alliance", "organisationOf", {"account": old.account})) == bytes(32)
+        assert refused(fresh, old, fresh.batch(member, b"\1" * 32, 1)) == f"NotAMember({old.account})"
 
 
 def test_c040_roles_are_set_by_vote_and_only_known_ones(fresh: World) -> None:
@@ -134,8 +172,7 @@ def test_c040_roles_are_set_by_vote_and_only_known_ones(fresh: World) -> None:
 
 def rotation(world: World, member: Organisation, new: bytes, signer: bytes) -> Call:
     nonce = world.ledger.read(Call("Alliance", "keyOf", {"id": member.id}))["nonce"]
-    kind, domain = kind_word("healthtrust/organisation-key/v1"), world.domain("Alliance")
-    signature = crypto.sm2_sign(signer, kind + domain + member.id + new + nonce.to_bytes(32, "big"))
+    signature = crypto.sm2_sign(signer, OrganisationKey(world.domain("Alliance"), member.id, new, nonce).pack())
     return Call("Alliance", "rotateKey", {"x": new[:32], "y": new[32:], "r": signature[:32], "s": signature[32:]})
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core import crypto
+from core import artefact, crypto
 from core.artefact import ConsentArtefact
 from core.ids import use_preimage
 from gateway.ledger.port import Call
@@ -15,7 +15,7 @@ from tests.conformance.test_alliance import newcomer
 from tests.support.world import DAY, Practitioner, Resident, World, amend_call, grant_call
 
 PERMIT, DENY, NO_CONSENT = 1, 2, 0
-OK, REVOKED, AMENDED, EXPIRED, NOT_YET, EXHAUSTED = 0, 8, 9, 11, 10, 12
+OK, SUBJECT_MISMATCH, REVOKED, AMENDED, EXPIRED, NOT_YET, EXHAUSTED = 0, 7, 8, 9, 11, 10, 12
 
 
 def pair(world: World) -> tuple[Resident, Practitioner]:
@@ -82,6 +82,20 @@ def test_c074_a_grant_serves_once(common: World) -> None:
     same = common.sign(resident, made.scope)
     reused = with_args(grant_call(same), consent=made.consent)
     assert name_of(refused(common, common.operator, reused)) == "BadSignature"
+
+
+def test_c152_whoever_takes_an_id_first_wins_nothing_and_costs_the_resident_one_signature(common: World) -> None:
+    """Consent ids are public while a grant waits: somebody may write the same id under a subject of their own."""
+    (resident, doctor), squatter = pair(common), common.resident()
+    request, made = common.request(resident, doctor, common.platform), common.sign(resident, common.scope(resident, doctor))
+    domain, nonce, scope = common.domain("Consent"), common.consent_nonce(squatter), common.scope(squatter, doctor)
+    squatted = artefact.build(scope, squatter.keys.private, domain, nonce, seed=made.seed)
+    common.send((common.operator, grant_call(squatted)))
+    assert name_of(refused(common, common.operator, grant_call(made))) == "ConsentExists"
+    assert common.consent_nonce(resident) == 0
+    assert common.decide(request, made)["reason"] == SUBJECT_MISMATCH
+    again = common.grant(resident, common.scope(resident, doctor))
+    assert common.decide(request, again)["outcome"] == PERMIT
 
 
 def test_c075_a_stranger_cannot_grant_for_a_resident(common: World) -> None:

@@ -70,7 +70,7 @@ def test_c005_an_unknown_block_is_none(common: World) -> None:
         ("Evidence", "record", {"kind": KIND, "digest": KIND + b"\0"}),
         ("Schema", "register", {"schemaId": KIND, "elements": 2**16, "supersedes": bytes(32)}),
         ("Schema", "register", {"schemaId": KIND, "elements": -1, "supersedes": bytes(32)}),
-        ("Alliance", "setAccount", {"account": "0x12", "allowed": True}),
+        ("Alliance", "setAccount", {"account": "0x12", "allowed": True, "r": bytes(32), "s": bytes(32)}),
     ],
 )  # fmt: skip
 def test_c006_a_call_that_does_not_fit_is_an_invalid_argument(

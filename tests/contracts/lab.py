@@ -149,6 +149,28 @@ class Lab:
         data = keccak(text=f"{method}({types})")[:4] + encode(types.split(","), values)
         self.propose(EXECUTE, ["address", "bytes"], [self.addresses["Registry"], data])
 
+    def rotation(
+        self, new: crypto.KeyPair, by: Organisation | None = None, signer: crypto.KeyPair | None = None
+    ) -> dict[str, Any]:
+        """Arguments of Alliance.rotateKey, signed by the member's key as it is now."""
+        return {**xy(new), **self.said("organisation-key", by, signer, *halves(new.public))}
+
+    def account_change(
+        self, account: str, allowed: bool = True, by: Organisation | None = None, signer: crypto.KeyPair | None = None
+    ) -> dict[str, Any]:
+        """Arguments of Alliance.setAccount, signed by the member (the first)."""
+        words = (bytes.fromhex(account[2:]), int(allowed))
+        return {"account": account, "allowed": allowed, **self.said("ledger-account", by, signer, *words)}
+
+    def said(
+        self, kind: str, by: Organisation | None = None, signer: crypto.KeyPair | None = None, *words: bytes | int
+    ) -> dict[str, bytes]:
+        """r and s of a member (the first) over what it says to the Alliance."""
+        member = by or self.first
+        nonce = self.read("Alliance", "keyOf", id=member.id)["nonce"]
+        text = message(kind, self.domain("Alliance"), member.id, *words, nonce)
+        return rs(crypto.sm2_sign((signer or member.pair).private, text))
+
     def binding(self, person: Person, registrar: Organisation | None = None) -> dict[str, Any]:
         """Arguments of bindKey."""
         registrar = registrar or self.first

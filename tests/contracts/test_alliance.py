@@ -20,10 +20,8 @@ from tests.contracts.lab import (
     SUSPEND,
     Lab,
     Organisation,
-    message,
     new_organisation,
     rs,
-    xy,
 )  # fmt: skip
 
 pytestmark = pytest.mark.node
@@ -83,13 +81,13 @@ def test_a_new_invitation_lets_go_of_the_accounts_before_it(fresh: Lab) -> None:
     right = fresh.invite("OTHER")
     assert fresh.reason("Alliance", "join", wrong.account, organisation=wrong.id) == "NotAMember"
     fresh.send("Alliance", "join", right.account, organisation=right.id)
-    fresh.send("Alliance", "setAccount", right.account, account=wrong.account.address, allowed=True)
-    fresh.send("Alliance", "leave", right.account)
+    fresh.send("Alliance", "setAccount", right.account, **fresh.account_change(wrong.account.address, by=right))
+    fresh.send("Alliance", "leave", right.account, **fresh.said("alliance-leave", right))
     back = fresh.invite("OTHER")
     fresh.send("Alliance", "join", back.account, organisation=back.id)
     for old in (wrong, right):
         assert fresh.read("Alliance", "organisationOf", account=old.account.address) == bytes(32)
-        assert fresh.reason("Alliance", "leave", old.account) == "NotAMember"
+        assert fresh.reason("Alliance", "leave", old.account, **fresh.said("alliance-leave", back)) == "NotAMember"
 
 
 @pytest.mark.parametrize(("members", "needed"), [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3)])
@@ -108,7 +106,7 @@ def test_one_vote_a_member_and_none_for_others(fresh: Lab) -> None:
     members = grown(fresh, 4)
     proposal = fresh.propose(SUSPEND, ["bytes32"], [members[3].id])
     second = Account.create()
-    fresh.send("Alliance", "setAccount", account=second.address, allowed=True)
+    fresh.send("Alliance", "setAccount", **fresh.account_change(second.address))
     assert fresh.reason("Alliance", "vote", second, proposal=proposal) == "AlreadyVoted"
     assert fresh.reason("Alliance", "vote", Account.create(), proposal=proposal) == "NotAMember"
     assert fresh.reason("Alliance", "vote", proposal=99) == "UnknownProposal"
@@ -148,15 +146,16 @@ def test_suspended_members_write_nothing_and_come_back(fresh: Lab) -> None:
         fresh.reason("DataIndex", "anchorBatch", other.account, root=b"r" * 32, firstSequence=0, count=1, previousRoot=bytes(32))
         == "NotActive"
     )
-    assert fresh.reason("Alliance", "leave", other.account) == "WrongStatus"
+    leaving = fresh.said("alliance-leave", other)
+    assert fresh.reason("Alliance", "leave", other.account, **leaving) == "WrongStatus"
     voted(fresh, members, RESTORE, ["bytes32"], [other.id])
     fresh.send("DataIndex", "anchorBatch", other.account, root=b"r" * 32, firstSequence=0, count=1, previousRoot=bytes(32))
-    fresh.send("Alliance", "leave", other.account)
+    fresh.send("Alliance", "leave", other.account, **leaving)
     assert status(fresh, other) == LEFT
 
 
 def test_the_last_member_stays(lab: Lab) -> None:
-    assert lab.reason("Alliance", "leave") == "LastMember"
+    assert lab.reason("Alliance", "leave", **lab.said("alliance-leave")) == "LastMember"
     for action in (SUSPEND, EXPEL):
         with pytest.raises(AssertionError, match="LastMember"):
             lab.propose(action, ["bytes32"], [lab.first.id])
@@ -164,21 +163,13 @@ def test_the_last_member_stays(lab: Lab) -> None:
 
 def test_a_key_is_rotated_by_the_old_key_not_by_the_account(fresh: Lab) -> None:
     new, thief = crypto.sm2_generate(), crypto.sm2_generate()
-
-    def rotation(signer: crypto.KeyPair, target: crypto.KeyPair) -> dict[str, bytes]:
-        nonce = fresh.read("Alliance", "keyOf", id=fresh.first.id)["nonce"]
-        text = message(
-            "organisation-key", fresh.domain("Alliance"), fresh.first.id, target.public[:32], target.public[32:], nonce
-        )
-        return {**xy(target), **rs(crypto.sm2_sign(signer.private, text))}
-
-    assert fresh.reason("Alliance", "rotateKey", **rotation(thief, thief)) == "BadSignature"
-    used = rotation(fresh.first.pair, new)
+    assert fresh.reason("Alliance", "rotateKey", **fresh.rotation(thief, signer=thief)) == "BadSignature"
+    used = fresh.rotation(new)
     fresh.send("Alliance", "rotateKey", **used)
     held = fresh.read("Alliance", "keyOf", id=fresh.first.id)
     assert (held["x"] + held["y"], held["nonce"]) == (new.public, 2)
     assert fresh.reason("Alliance", "rotateKey", **used) == "BadSignature"
-    assert fresh.reason("Alliance", "rotateKey", **{**rotation(new, thief), "x": bytes(32)}) == "BadSignature"
+    assert fresh.reason("Alliance", "rotateKey", **{**fresh.rotation(thief, signer=new), "x": bytes(32)}) == "BadSignature"
     fresh.propose(ROTATE_KEY, ["bytes32", "bytes32", "bytes32"], [fresh.first.id, thief.public[:32], thief.public[32:]])
     assert fresh.read("Alliance", "keyOf", id=fresh.first.id)["x"] == thief.public[:32]
 
@@ -186,14 +177,35 @@ def test_a_key_is_rotated_by_the_old_key_not_by_the_account(fresh: Lab) -> None:
 def test_accounts(fresh: Lab) -> None:
     other = grown(fresh, 2)[1]
     extra = Account.create()
-    assert fresh.reason("Alliance", "setAccount", account=fresh.first.account.address, allowed=False) == "OwnAccount"
-    assert fresh.reason("Alliance", "setAccount", account="0x" + "00" * 20, allowed=True) == "ZeroValue"
-    assert fresh.reason("Alliance", "setAccount", account=other.account.address, allowed=True) == "AccountTaken"
-    assert fresh.reason("Alliance", "setAccount", account=other.account.address, allowed=False) == "AccountTaken"
-    fresh.send("Alliance", "setAccount", account=extra.address, allowed=True)
+    assert fresh.reason("Alliance", "setAccount", **fresh.account_change(fresh.first.account.address, False)) == "OwnAccount"
+    assert fresh.reason("Alliance", "setAccount", **fresh.account_change("0x" + "00" * 20)) == "ZeroValue"
+    assert fresh.reason("Alliance", "setAccount", **fresh.account_change(other.account.address)) == "AccountTaken"
+    assert fresh.reason("Alliance", "setAccount", **fresh.account_change(other.account.address, False)) == "AccountTaken"
+    fresh.send("Alliance", "setAccount", **fresh.account_change(extra.address))
     assert fresh.read("Alliance", "memberOf", account=extra.address) == {"id": fresh.first.id, "status": 1, "roles": ALL_ROLES}
-    fresh.send("Alliance", "setAccount", extra, account=fresh.first.account.address, allowed=False)
-    assert fresh.reason("Alliance", "leave", fresh.first.account) == "NotAMember"
+    fresh.send("Alliance", "setAccount", extra, **fresh.account_change(fresh.first.account.address, False))
+    leaving = fresh.said("alliance-leave")
+    assert fresh.reason("Alliance", "leave", fresh.first.account, **leaving) == "NotAMember"
+
+
+def test_an_account_alone_neither_multiplies_nor_leaves(fresh: Lab) -> None:
+    """The thief of a member's ledger account has no SM2 key of the member."""
+    member = grown(fresh, 2)[1]
+    account, thief = Account.create().address, crypto.sm2_generate()
+    allowed = fresh.account_change(account, by=member)
+    forged = (
+        fresh.account_change(account, by=member, signer=thief),
+        {**allowed, "account": Account.create().address},
+        fresh.account_change(account, by=fresh.first),
+    )
+    for args in forged:
+        assert fresh.reason("Alliance", "setAccount", member.account, **args) == "BadSignature"
+    for said in (fresh.said("alliance-leave", member, thief), fresh.said("alliance-leave"), rs(bytes(64))):
+        assert fresh.reason("Alliance", "leave", member.account, **said) == "BadSignature"
+    fresh.send("Alliance", "setAccount", member.account, **allowed)
+    assert fresh.reason("Alliance", "setAccount", member.account, **{**allowed, "allowed": False}) == "BadSignature"
+    fresh.send("Alliance", "setAccount", member.account, **fresh.account_change(account, False, by=member))
+    assert fresh.reason("Alliance", "setAccount", member.account, **allowed) == "BadSignature"  # once: the nonce has moved
 
 
 def test_only_the_alliance_touches_the_registry(lab: Lab) -> None:

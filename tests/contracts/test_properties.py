@@ -101,7 +101,7 @@ class Attacker:
         self.own = Person()
         self.lab.send("Identity", "bindKey", **self.lab.binding(self.own))
         self.account = Account.create()
-        self.lab.send("Alliance", "setAccount", account=self.account.address, allowed=True)
+        self.lab.send("Alliance", "setAccount", **self.lab.account_change(self.account.address))
 
     def act(self) -> str:
         move = self.rng.choice(

@@ -120,13 +120,16 @@ def test_messages() -> None:
     assert messages.fabric_contract(v["fabric"]["channel"], v["fabric"]["chaincode"]) == raw(v["fabric"]["contract"])
     terms = messages.unpack_terms(raw(v["packed"]))
     assert messages.pack_terms(v["notBefore"], v["notAfter"], v["useLimit"], v["nonce"]) == raw(v["packed"]) == terms.pack()
-    for row in v["messages"].values():
+    for row in (v["messages"] | v["organisationMessages"]).values():
         assert messages.parse(raw(row["bytes"])).pack() == raw(row["bytes"])
 
 
-@pytest.mark.parametrize("name", ["key-bind", "key-attest", "key-rotate", "consent-grant", "consent-amend", "consent-revoke"])
+MESSAGES = vectors("messages")["messages"] | vectors("messages")["organisationMessages"]
+
+
+@pytest.mark.parametrize("name", MESSAGES)
 def test_messages_refuse_other_shapes(name: str) -> None:
-    good = raw(vectors("messages")["messages"][name]["bytes"])
+    good = raw(MESSAGES[name]["bytes"])
     for bad in (good[:-1], good[:-32], good + bytes(32), b"x" + good[1:], b""):
         with pytest.raises(Malformed):
             messages.parse(bad)
@@ -134,6 +137,13 @@ def test_messages_refuse_other_shapes(name: str) -> None:
         at = 5 * 32 + 20 if name != "consent-revoke" else 4 * 32 + 20
         with pytest.raises(Malformed):
             messages.parse(good[:at] + b"\1" + good[at + 1 :])
+
+
+def test_an_account_message_names_twenty_bytes_and_a_yes_or_no() -> None:
+    good = raw(MESSAGES["ledger-account"]["bytes"])
+    for bad in (good[:96] + b"\1" + good[97:], good[:159] + b"\2" + good[160:]):
+        with pytest.raises(Malformed):
+            messages.parse(bad)
 
 
 def test_scopes() -> None:

@@ -21,7 +21,8 @@ from gateway.app import create_app
 from gateway.client import GatewayClient, Key
 from gateway.deps import Gateway
 from gateway.keyring import load_or_create
-from gateway.ledger.port import Call, Ledger
+from gateway.ledger.membership import set_account
+from gateway.ledger.port import Ledger
 from gateway.settings import Settings
 from gateway.worker import sweep
 from tests.support.chains import DoubleChain, EvmChain
@@ -141,8 +142,8 @@ def build_house(chain: DoubleChain | EvmChain, home: Path, *, database: str = ""
 def _relayer(world: World, home: Path) -> Ledger:
     """The gateway's own ledger account, allowed by the operator."""
     ledger = world.chain.open(bytes.fromhex(load_or_create(home / "gateway" / "keys.json", "gateway").evm))
-    allowed = Call("Alliance", "setAccount", {"account": ledger.info().account, "allowed": True})
-    world.send((world.operator, allowed))
+    operator = world.operator
+    world.send((operator, set_account(operator.ledger, operator.id, operator.sm2.private, ledger.info().account, True)))
     return ledger
 
 

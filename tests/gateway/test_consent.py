@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from core import artefact as artefacts
 from core import crypto
 from core.artefact import ConsentArtefact
 from core.hexes import to_bytes, to_hex
-from core.scope import Scope
+from core.scope import Grantee, Scope
 from gateway import database
 from gateway.client import GatewayClient, GatewayProblem
 from gateway.consent.models import Consent, ConsentAct
@@ -80,6 +81,14 @@ def test_nobody_grants_for_somebody_else(house: House, people: tuple[Resident, P
         stranger.call("POST", "/consents", body=body)
     with pytest.raises(GatewayProblem, match="not_your_consent"):
         stranger.prepare_consent(scope)
+
+
+def test_what_nobody_could_read_is_not_prepared(house: House, people: tuple[Resident, Practitioner]) -> None:
+    """A link has no credential, and reading takes one: the resident is told before signing."""
+    resident, doctor = people
+    scope = replace(scope_for(house, resident, doctor, "laboratory"), grantee=Grantee("link", doctor.id))
+    with pytest.raises(GatewayProblem, match="link_not_served"):
+        house.as_resident(resident).prepare_consent(scope)
 
 
 def test_several_acts_in_a_row_need_not_wait_for_the_ledger(house: House, people: tuple[Resident, Practitioner]) -> None:

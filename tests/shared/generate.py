@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,20 @@ from core.crypto import encoding, port  # noqa: E402
 from core.crypto.engines.reference import ReferenceEngine, sign_with_nonce  # noqa: E402
 from core.decision import Outcome  # noqa: E402
 from core.entry import IndexEntry  # noqa: E402
-from core.messages import ConsentAmend, ConsentGrant, ConsentRevoke, KeyAttest, KeyBind, KeyRotate, Terms, domain, fabric_contract  # noqa: E402
+from core.messages import (  # noqa: E402
+    ConsentAmend,
+    ConsentGrant,
+    ConsentRevoke,
+    KeyAttest,
+    KeyBind,
+    KeyRotate,
+    LedgerAccount,
+    OrganisationKey,
+    OrganisationLeave,
+    Terms,
+    domain,
+    fabric_contract,
+)
 from core.receipt import Receipt, batch_root, salted_leaf  # noqa: E402
 from core.record import RecordTree, element_salt  # noqa: E402
 from core.scope import ALL_BITS, Grantee, Scope, use_chain  # noqa: E402
@@ -342,7 +355,17 @@ def messages_file() -> Any:
         "consent-amend": ConsentAmend(d, subject, consent, commitment, terms, seeded("old")),
         "consent-revoke": ConsentRevoke(d, subject, consent, 7),
     }
+    organisation, account = seeded("organisation"), seeded("account")[:20]
+    of_organisations = {
+        "organisation-key": OrganisationKey(d, organisation, public, 7),
+        "alliance-leave": OrganisationLeave(d, organisation, 7),
+        "ledger-account": LedgerAccount(d, organisation, account, True, 7),
+    }
     signer = key("signer")
+
+    def signed(all_: Mapping[str, Any]) -> dict[str, Any]:
+        return {n: {"bytes": _x(m.pack()), "signature": _x(crypto.sm2_sign(signer, m.pack()))} for n, m in all_.items()}
+
     return {
         "ledgerId": _x(ledger),
         "contract": _x(contract),
@@ -364,7 +387,10 @@ def messages_file() -> Any:
         "nonce": terms.nonce,
         "packed": _x(terms.pack()),
         "signer": {"private": _x(signer), "publicKey": _x(crypto.sm2_public(signer))},
-        "messages": {n: {"bytes": _x(m.pack()), "signature": _x(crypto.sm2_sign(signer, m.pack()))} for n, m in messages.items()},
+        "messages": signed(messages),
+        "organisation": _x(organisation),
+        "account": _x(account),
+        "organisationMessages": signed(of_organisations),
     }
 
 

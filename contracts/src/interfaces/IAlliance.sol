@@ -54,15 +54,16 @@ interface IAlliance {
     /// @notice The invited account accepts the invitation.
     function join(bytes32 organisation) external;
 
-    /// @notice The caller's organisation leaves. The last active member cannot.
-    function leave() external;
+    /// @notice The caller's organisation leaves; r‖s is by its SM2 key over alliance-leave/v1. The last active member cannot.
+    function leave(bytes32 r, bytes32 s) external;
 
     /// @notice Replaces the caller's organisation's SM2 key; r‖s is by the old key over organisation-key/v1, so that a stolen
     /// ledger account alone cannot take the key over.
     function rotateKey(bytes32 x, bytes32 y, bytes32 r, bytes32 s) external;
 
-    /// @notice Adds or removes a ledger account of the caller's organisation; not the calling one itself.
-    function setAccount(address account, bool allowed) external;
+    /// @notice Adds or removes a ledger account of the caller's organisation, not the calling one itself; r‖s is by the
+    /// organisation's SM2 key over ledger-account/v1, so that a stolen account neither multiplies nor locks the others out.
+    function setAccount(address account, bool allowed, bytes32 r, bytes32 s) external;
 
     /// @notice A member's public words; status 0 where there is none.
     function organisation(bytes32 id)
@@ -70,7 +71,7 @@ interface IAlliance {
         view
         returns (uint8 status, uint32 roles, bytes32 x, bytes32 y, bytes32 nameDigest, uint64 joinedAt);
 
-    /// @notice A member's SM2 key with its Z and the nonce of its next rotation.
+    /// @notice A member's SM2 key with its Z and the nonce of its next signed message to this contract.
     function keyOf(bytes32 id) external view returns (bytes32 x, bytes32 y, bytes32 z, uint64 nonce);
 
     /// @notice The organisation an account belongs to, 0 if none; whatever the organisation's status.

@@ -10,7 +10,7 @@ from eth_abi.exceptions import DecodingError
 
 from core.words import kind_word
 from gateway.ledger.actions import INIT, Action
-from gateway.ledger.memory.contracts.common import ZERO, is_key, member, pack, verify, z_of
+from gateway.ledger.memory.contracts.common import ZERO, is_key, member, pack, seat_of, verify, z_of
 from gateway.ledger.memory.contracts.members import ACTIVE, INVITED, LEFT, NONE, SUSPENDED, Organisation
 from gateway.ledger.memory.frame import METHODS, Frame, Revert, external
 
@@ -57,38 +57,40 @@ def vote(f: Frame, proposal: int) -> None:
 
 @external(NAME, "join(bytes32 organisation)")
 def join(f: Frame, organisation: bytes) -> None:
-    if f.get(NAME, "account", f.sender) != organisation or organisation == ZERO:
+    if organisation_of(f, f.sender) != organisation or organisation == ZERO:
         raise Revert("NotAMember", f.sender)
     _require_status(f, organisation, INVITED)
     _activate(f, organisation)
 
 
-@external(NAME, "leave()")
-def leave(f: Frame) -> None:
-    _remove(f, _active_caller(f), expelled=False)
+@external(NAME, "leave(bytes32 r, bytes32 s)")
+def leave(f: Frame, r: bytes, s: bytes) -> None:
+    id = _active_caller(f)
+    _require_signed(f, id, "alliance-leave", r, s)
+    _remove(f, id, expelled=False)
 
 
 @external(NAME, "rotateKey(bytes32 x, bytes32 y, bytes32 r, bytes32 s)")
 def rotate_key(f: Frame, x: bytes, y: bytes, r: bytes, s: bytes) -> None:
     id = _active_caller(f)
-    o = member(f, id)
-    message = pack(kind_word("healthtrust/organisation-key/v1"), f.facts.domain(NAME), id, x, y, o.key_nonce)
-    if not verify(o.x, o.y, message, r, s)[0]:
-        raise Revert("BadSignature")
+    _require_signed(f, id, "organisation-key", r, s, x, y)
     _set_key(f, id, x, y)
 
 
-@external(NAME, "setAccount(address account, bool allowed)")
-def set_account(f: Frame, account: str, allowed: bool) -> None:
+@external(NAME, "setAccount(address account, bool allowed, bytes32 r, bytes32 s)")
+def set_account(f: Frame, account: str, allowed: bool, r: bytes, s: bytes) -> None:
     id = _active_caller(f)
     if account == f.sender:
         raise Revert("OwnAccount", account)
     if account == NO_ADDRESS:
         raise Revert("ZeroValue")
-    holder = f.get(NAME, "account", account) or ZERO
+    holder = organisation_of(f, account)
     if holder != (ZERO if allowed else id):
         raise Revert("AccountTaken", account, holder)
-    f.put(NAME, "account", account, value=id if allowed else ZERO)
+    _require_signed(f, id, "ledger-account", r, s, bytes.fromhex(account[2:]), int(allowed))
+    o = member(f, id)
+    f.put(NAME, "organisation", id, value=replace(o, key_nonce=o.key_nonce + 1))
+    f.put(NAME, "account", account, value=(id, o.era) if allowed else (ZERO, 0))
     f.emit(NAME, "AccountSet", organisation=id, account=account, allowed=allowed)
 
 
@@ -131,7 +133,7 @@ def key_of(f: Frame, id: bytes) -> dict[str, Any]:
 
 @external(NAME, "organisationOf(address account)")
 def organisation_of(f: Frame, account: str) -> bytes:
-    return f.get(NAME, "account", account) or ZERO
+    return seat_of(f, account)
 
 
 @external(NAME, "statusOf(bytes32 id)")
@@ -192,12 +194,12 @@ def _invite(f: Frame, init: tuple[Any, ...]) -> None:
         raise Revert("WrongStatus", id, o.status)
     if id == ZERO or account == NO_ADDRESS:
         raise Revert("ZeroValue")
-    holder = f.get(NAME, "account", account) or ZERO
+    holder = organisation_of(f, account)
     if holder not in (ZERO, id):
         raise Revert("AccountTaken", account, holder)
     _require_known(roles)
-    f.put(NAME, "account", account, value=id)
-    _write_key(f, id, replace(o, status=INVITED, roles=roles, name_digest=name_digest), x, y)
+    f.put(NAME, "account", account, value=(id, o.era + 1))
+    _write_key(f, id, replace(o, status=INVITED, roles=roles, name_digest=name_digest, era=o.era + 1), x, y)
     f.emit(NAME, "OrganisationInvited", organisation=id, nameDigest=name_digest, roles=roles, x=x, y=y, account=account)
 
 
@@ -282,8 +284,8 @@ def _call(f: Frame, target: str, data: bytes) -> None:
 
 
 def _active_caller(f: Frame) -> bytes:
-    id: bytes | None = f.get(NAME, "account", f.sender)
-    if not id or id == ZERO:
+    id = seat_of(f, f.sender)
+    if id == ZERO:
         raise Revert("NotAMember", f.sender)
     _require_status(f, id, ACTIVE)
     return id
@@ -293,6 +295,14 @@ def _require_status(f: Frame, id: bytes, expected: int) -> None:
     status = member(f, id).status
     if status != expected:
         raise Revert("WrongStatus", id, status)
+
+
+def _require_signed(f: Frame, id: bytes, kind: str, r: bytes, s: bytes, *words: bytes | int) -> None:
+    """r‖s over these words and the member's nonce is by its current SM2 key."""
+    o = member(f, id)
+    message = pack(kind_word(f"healthtrust/{kind}/v1"), f.facts.domain(NAME), id, *words, o.key_nonce)
+    if not verify(o.x, o.y, message, r, s)[0]:
+        raise Revert("BadSignature")
 
 
 def _require_known(roles: int) -> None:

@@ -18,10 +18,18 @@ def member(f: Frame, organisation: bytes) -> Organisation:
     return found or NOBODY
 
 
+def seat_of(f: Frame, account: str) -> bytes:
+    """The organisation an account speaks for, zero if none: a new invitation lets go of the accounts before it."""
+    held: tuple[bytes, int] | None = f.get("Alliance", "account", account)
+    if held is None or member(f, held[0]).era != held[1]:
+        return ZERO
+    return held[0]
+
+
 def caller(f: Frame) -> bytes:
     """The caller's organisation, whatever its status."""
-    id: bytes | None = f.get("Alliance", "account", f.sender)
-    if not id or id == ZERO:
+    id = seat_of(f, f.sender)
+    if id == ZERO:
         raise Revert("NotAMember", f.sender)
     return id
 
