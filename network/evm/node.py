@@ -32,7 +32,7 @@ import urllib3
 
 log = logging.getLogger(__name__)
 
-READY_SECONDS = 30.0
+READY_SECONDS = 90.0
 STOP_SECONDS = 15.0
 BLOCK_GAS = 1_000_000_000
 _PR_SET_PDEATHSIG = 1
@@ -73,7 +73,7 @@ class Node:
         self.chain_id = chain_id
         self.block_seconds = block_seconds
         self._process: subprocess.Popen[bytes] | None = None
-        self._http = urllib3.PoolManager(retries=False, timeout=2.0)
+        self._http = urllib3.PoolManager(retries=False, timeout=10.0)
 
     @property
     def url(self) -> str:

@@ -7,10 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -27,6 +26,7 @@ from offchain.receipts import ReceiptLog
 from tests.offchain.gate_kit import GateKit
 from tests.offchain.gate_scene import Scene
 from tests.support.chains import EvmChain
+from tests.support.waiting import until
 from tests.support.world import World
 
 pytestmark = pytest.mark.node
@@ -46,15 +46,17 @@ class Process:
         self._await_ready()
 
     def _await_ready(self) -> None:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                if httpx.get(f"{self.url}/gate/v1/health", trust_env=False).status_code == 200:
-                    return
-            except httpx.HTTPError:
-                time.sleep(0.1)
-        self.kill()
-        raise AssertionError("the gate did not start")
+        try:
+            until(self._ready)
+        except BaseException:
+            self.kill()
+            raise
+
+    def _ready(self) -> bool:
+        assert self._process.poll() is None, "the gate ended"
+        with suppress(httpx.HTTPError):
+            return httpx.get(f"{self.url}/gate/v1/health", trust_env=False, timeout=60).status_code == 200
+        return False
 
     def kill(self) -> None:
         """SIGKILL to server and worker."""
@@ -88,7 +90,7 @@ def scene(kit: GateKit) -> Scene:
 def running(scene: Scene, port: int, kill_at: str = "") -> Iterator[GateClient]:
     process = Process(scene.kit, port, kill_at)
     try:
-        with httpx.Client(trust_env=False, timeout=20) as http:
+        with httpx.Client(trust_env=False, timeout=60) as http:
             yield GateClient(process.url, practitioner(scene.doctor.id, scene.doctor.keys.private), http)
     finally:
         process.kill()
@@ -151,17 +153,18 @@ def test_killed_at_any_moment_under_load_every_served_record_has_its_receipt(sce
             except httpx.TransportError:
                 return
 
-    for pause in (0.3, 0.75, 1.1):
-        process = Process(scene.kit, port)
-        with httpx.Client(trust_env=False, timeout=20) as http, ThreadPoolExecutor(8) as pool:
+    for more in (1, 20, 45):
+        enough, process = len(served) + more, Process(scene.kit, port)
+        with httpx.Client(trust_env=False, timeout=60) as http, ThreadPoolExecutor(8) as pool:
             client = GateClient(process.url, practitioner(scene.doctor.id, scene.doctor.keys.private), http)
             running_readers = [pool.submit(reader, client) for _ in range(8)]
-            time.sleep(pause)
-            process.kill()
+            try:
+                until(lambda enough=enough: len(served) >= enough, pause=0.001)
+            finally:
+                process.kill()
             for future in running_readers:
                 future.result()
     kept = {r["number"]: r for r in receipts(scene)[0]}
-    assert served
     for bundle in served:
         record, number = bundle["record"], bundle["receipt"]["number"]  # type: ignore[index]
         digest = serve_digest(to_bytes(record["digestSalt"]), record["disclosure"]["values"])

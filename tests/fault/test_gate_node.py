@@ -49,7 +49,7 @@ def scene(chain: EvmChain, tmp_path: Path, gateway: Gateway) -> Iterator[Scene]:
 
 def test_a_dead_node_is_no_answer(scene: Scene, chain: EvmChain) -> None:
     scene.read()
-    chain.node.kill()
+    chain.crash()
     refusal = scene.refused()
     assert (refusal.code, refusal.http_status) == ("ledger_unavailable", 503)
     assert scene.last_receipt()["reason"] == "ledger_unavailable"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import pytest
 
 from core.hexes import to_hex
 from gateway.client import GatewayClient
+from gateway.notice import service as notices
 from tests.gateway.house import House
 from tests.gateway.test_access import ask
 
@@ -20,14 +23,21 @@ def listen(client: GatewayClient, path: str, query: str, last: str = "") -> list
     return [{**b, "data": json.loads(b["data"])} for b in blocks]
 
 
-def test_a_notice_arrives_while_the_page_is_open(house: House) -> None:
+def test_a_notice_arrives_while_the_page_is_open(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     resident = house.world.resident()
     mine, theirs = house.as_resident(resident), house.as_practitioner(house.world.practitioner(house.world.hospital))
     ask(theirs, resident)
-    timer = threading.Timer(0.4, ask, (theirs, resident))
-    timer.start()
-    heard = listen(mine, "/notices/stream", "seconds=1.6")
-    timer.join()
+    looked, asking = notices._since, ThreadPoolExecutor(1)
+
+    def ask_after_first_look(*args: Any) -> Any:
+        found = looked(*args)
+        monkeypatch.setattr(notices, "_since", looked)
+        asking.submit(ask, theirs, resident).result()
+        return found
+
+    monkeypatch.setattr(notices, "_since", ask_after_first_look)
+    heard = listen(mine, "/notices/stream", "seconds=0.4")  # it looks now and once more after half a second
+    asking.shutdown()
     assert [e["event"] for e in heard] == ["access-request"]
     resumed = listen(mine, "/notices/stream", "seconds=0.1", last="0")
     assert [e["id"] for e in resumed] == [n.id for n in reversed(mine.notices().items)]

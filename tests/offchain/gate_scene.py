@@ -81,7 +81,7 @@ class Faulty:
             raise self.error
 
 
-def patiently(ask: Callable[[], T], good: Callable[[T], bool], seconds: float = 15.0) -> T:
+def patiently(ask: Callable[[], T], good: Callable[[T], bool], seconds: float = 120.0) -> T:
     """Ask until the answer is good."""
     deadline = time.monotonic() + seconds
     while not good(answer := ask()):

@@ -16,7 +16,8 @@ from gateway.ledger.evm.open import Deployment, Limits, connect
 from gateway.ledger.memory.chain import MemoryChain
 from gateway.ledger.memory.ledger import MemoryLedger
 from gateway.ledger.port import Ledger
-from network.evm.node import Node
+from network.evm.node import Node, keep_copy
+from tests.support.waiting import until
 from tests.support.world import Organisation
 
 BLOCK_SECONDS = 0.1
@@ -75,6 +76,12 @@ class EvmChain:
 
     def open(self, key: bytes | None) -> Ledger:
         return EvmLedger(connect(self.url, Deployment.read(self.contracts_file), key, self.limits))
+
+    def crash(self) -> None:
+        """kill -9. A state file torn by it is replaced at the next start by a whole one of the last moment, which production
+        keeps too (``network.evm.node.keep_copies``)."""
+        until(lambda: keep_copy(self.node.home))
+        self.node.kill()
 
     def close(self) -> None:
         self.node.stop()

@@ -303,7 +303,7 @@ def _grantee(grantee: Practitioner | Organisation) -> Grantee:
     return Grantee(kind, grantee.id)
 
 
-def await_outcome(ledger: Ledger, id: str, seconds: float = 30.0) -> Outcome:
+def await_outcome(ledger: Ledger, id: str, seconds: float = 120.0) -> Outcome:
     """Wait until a write is committed or failed."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -30,6 +30,7 @@ from gateway.ledger.port import Call, Event
 from gateway.ledger.reasons import LedgerError, Reason
 from gateway.settings import Settings
 from tests.support.chains import EvmChain
+from tests.support.waiting import until
 from tests.support.world import World
 
 pytestmark = pytest.mark.node
@@ -220,7 +221,7 @@ def talking(answer: Callable[[Any], Any]) -> Iterator[str]:
 )
 def test_a_bad_answer_has_its_reason(answer: Any, reason: Reason) -> None:
     with talking(lambda _: answer) as address:
-        assert reason_of(lambda: Rpc(address, 0.3).call("eth_chainId")).reason is reason
+        assert reason_of(lambda: Rpc(address, 0.3 if answer is None else 60).call("eth_chainId")).reason is reason
 
 
 def test_a_closed_port_is_unreachable() -> None:
@@ -232,9 +233,9 @@ def test_answers_of_a_batch_are_put_in_order_and_none_may_be_missing() -> None:
         return [{"jsonrpc": "2.0", "id": r["id"], "result": r["method"]} for r in reversed(request)]
 
     with talking(shuffled) as address:
-        assert Rpc(address, 1).batch([(m, []) for m in "abc"]) == ["a", "b", "c"]
+        assert Rpc(address, 60).batch([(m, []) for m in "abc"]) == ["a", "b", "c"]
     with talking(lambda request: shuffled(request)[:2]) as address:
-        assert reason_of(lambda: Rpc(address, 1).batch([(m, []) for m in "abc"])).reason is Reason.INTERNAL
+        assert reason_of(lambda: Rpc(address, 60).batch([(m, []) for m in "abc"])).reason is Reason.INTERNAL
 
 
 def test_large_batches_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,7 +251,7 @@ def test_large_batches_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rpc, "MAX_BATCH_CALLS", 4)
     params = [f"{n:0>{600 if n == 3 else 5}}" for n in range(12)]
     with talking(counting) as address:
-        assert Rpc(address, 2).batch([("m", [p]) for p in params]) == params
+        assert Rpc(address, 60).batch([("m", [p]) for p in params]) == params
     assert sum(sizes) == 12
     assert max(sizes) <= 4
 
@@ -294,7 +295,7 @@ def test_a_kept_alive_connection_that_was_closed_is_opened_again(tmp_path: Path)
     from network.evm.node import Node
 
     with Node(tmp_path, 0, block_seconds=0.2) as node:
-        client = Rpc(node.url, 5)
+        client = Rpc(node.url, 60)
         chain = client.call("eth_chainId")
         node.stop()
         node.start()
@@ -311,7 +312,7 @@ def patched(world: World, **changes: Any) -> tuple[EvmLedger, Context]:
 
 
 def test_an_old_head_is_no_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger, _ = patched(world, max_head_age=5)
+    ledger, _ = patched(world, max_head_age=20)
     ledger.head()
     now = time.time()
     for clock in (now + 60, now - 60):
@@ -322,22 +323,21 @@ def test_an_old_head_is_no_answer(world: World, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_write_is_settled_only_as_deep_as_the_finality_says(world: World) -> None:
-    ledger, _ = patched(world, finality=5)
+    finality = 50  # some seconds: the write is seen on its way, however slowly this is run
+    ledger, _ = patched(world, finality=finality)
     prepared = ledger.prepare(EVIDENCE)
     ledger.submit(prepared)
     seen = []
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
+
+    def committed() -> bool:
         outcome = ledger.outcome(prepared.id)
-        height = ledger.head().height
         if outcome.height is not None:
-            seen.append((outcome.status, height - outcome.height))
-        if outcome.status == "committed":
-            break
-        time.sleep(0.02)
-    assert {s for s, depth in seen if depth < 4} == {"pending"}
-    assert seen[-1][0] == "committed"
-    assert seen[-1][1] >= 5
+            seen.append((outcome.status, ledger.head().height - outcome.height))
+        return outcome.status == "committed"
+
+    until(committed, pause=0.02)
+    assert {s for s, depth in seen if depth < finality - 1} == {"pending"}
+    assert seen[-1][1] >= finality
     ledger.close()
 
 

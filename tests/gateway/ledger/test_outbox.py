@@ -218,7 +218,7 @@ def test_eight_workers_skip_and_double_nothing(sessions: Sessions, double: World
 
     def worker(_: int) -> None:
         ledger = MemoryLedger(chain_of(double), double.operator.key)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline and set(states(sessions)) != {SUCCEEDED}:
             outbox.flush(sessions, ledger, limit=7)
             outbox.settle(sessions, ledger, limit=50)
