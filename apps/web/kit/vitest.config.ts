@@ -1,4 +1,4 @@
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
 
-export default defineConfig({ plugins: [vue()], test: { include: ['test/**/*.test.ts'], testTimeout: 20_000 } })
+export default defineConfig({ plugins: [vue()], test: { include: ['test/**/*.test.ts'], testTimeout: 300_000 } })

@@ -1,5 +1,5 @@
-/** What the gateway answers an auditor (docs/services.md). Times are UTC seconds. */
-import type { Hex } from '@healthtrust/kit'
+/** What the gateway and the mirror answer an auditor; the mirror's tables are told by docs/services.md. Times are UTC seconds. */
+import type { Hex, Schemas } from '@healthtrust/kit'
 
 export interface TraceNode {
   id: string
@@ -22,87 +22,15 @@ export interface Trace {
   height: number
 }
 
-export interface Entry {
-  record: Hex
-  custodian: Hex
-  subject: Hex
-  schema: Hex
-  category: string
-  version: number
-  sequence: number
-  recordedAt: number
-  indexedAt: number
-  deleted: boolean
-  batch: number
-  root: Hex
-  transaction: string | null
-  anchoredAt: number
-}
-
-export interface Receipt {
-  store: Hex
-  number: number
-  hash: Hex
-  time: number
-  requester: Hex
-  organisation: Hex
-  subject: Hex
-  record: Hex
-  purpose: string
-  consent: string | null
-  outcome: 'permit' | 'deny' | 'no-consent'
-  reason: string
-  height: number
-  anchored: boolean
-}
-
-export interface Request {
-  id: Hex
-  subject: string | null
-  requester: Hex
-  organisation: Hex
-  status: string
-  created: number
-  expires: number
-  consent: string | null
-}
-
+export type Entry = Schemas['LifeEntry']
+export type Receipt = Schemas['LifeReceipt']
+export type Request = Schemas['LifeRequest']
 /** What is known beside the ledger. */
-export interface Known {
-  identifier: string
-  entries: Entry[]
-  receipts: Receipt[]
-  requests: Request[]
-  truncated: boolean
-}
-
-export interface Block {
-  height: number
-  hash: Hex
-  parent: Hex
-  time: number
-  transactions: string[]
-}
-
-export interface LedgerEvent {
-  contract: string
-  name: string
-  args: Record<string, unknown>
-  height: number
-  block: Hex
-  index: number
-  transaction: string
-}
-
-export interface Transaction {
-  id: Hex
-  status: string
-  height: number | null
-  block: Hex | null
-  reason: string | null
-  detail: string
-  events: LedgerEvent[]
-}
+export type Known = Schemas['LifeOut']
+export type Block = Schemas['BlockOut']
+export type LedgerEvent = Schemas['EventOut']
+export type Transaction = Schemas['TransactionOut']
+export type EvidenceRow = Schemas['EvidenceOut']
 
 export interface MirrorStatus {
   state: string
@@ -151,15 +79,4 @@ export interface TablePage<T> {
   rows: T[]
   next: string | null
   height: number
-}
-
-export interface EvidenceRow {
-  id: string
-  kind: string
-  by: string
-  content: Record<string, unknown>
-  salt: Hex
-  created: number
-  root: Hex | null
-  operation: string | null
 }

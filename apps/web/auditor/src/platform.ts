@@ -1,10 +1,9 @@
 /** What an auditor asks of the gateway. */
-import { Platform, type Hex } from '@healthtrust/kit'
+import { Platform, type Hex, type Schemas } from '@healthtrust/kit'
 import type {
   Block,
   BlockRow,
   EventRow,
-  EvidenceRow,
   Known,
   LedgerEvent,
   MirrorStatus,
@@ -17,18 +16,22 @@ import type {
 const MOST_ROWS = 1000
 
 export class AuditorPlatform extends Platform {
-  status = (): Promise<MirrorStatus> => this.client.get('mirror/status')
-  known = (identifier: string): Promise<Known> => this.client.post('audit/lives', { identifier })
-  block = (reference: string | number): Promise<Block> => this.client.get(`blocks/${reference}`)
-  transaction = (id: string): Promise<Transaction> => this.client.get(`transactions/${id}`)
+  status = (): Promise<MirrorStatus> => this.client.get('mirror/status') as Promise<unknown> as Promise<MirrorStatus>
+  known = (identifier: Hex): Promise<Known> => this.client.post('audit/lives', { identifier })
+  block = (reference: string | number): Promise<Block> =>
+    this.client.get('blocks/{reference}', { parts: { reference: String(reference) } })
+  transaction = (id: Hex): Promise<Transaction> => this.client.get('transactions/{id}', { parts: { id } })
 
-  trace(identifier: string, also: string[]): Promise<Trace> {
-    const more = also.map((a) => `also=${a}`).join('&')
-    return this.client.get(`mirror/trace/${identifier}${more && `?${more}`}`)
-  }
+  /** `also`: further identifiers for the same picture. */
+  trace = (identifier: string, also: string[]): Promise<Trace> =>
+    this.client.get('mirror/trace/{identifier}', {
+      parts: { identifier },
+      query: { also },
+    }) as Promise<unknown> as Promise<Trace>
 
+  /** Rows of one of the mirror's tables; every column may be asked for, which OpenAPI cannot say. */
   table = <T>(name: string, query: Record<string, string | number | undefined> = {}): Promise<TablePage<T>> =>
-    this.client.get(`mirror/tables/${name}`, query)
+    this.client.call('GET', `mirror/tables/${name}`, { query })
 
   newestBlocks = (limit: number): Promise<TablePage<BlockRow>> => this.table('block', { sort: '-height', limit })
   eventsOf = (height: number): Promise<TablePage<EventRow>> => this.table('event', { height, limit: MOST_ROWS })
@@ -38,10 +41,10 @@ export class AuditorPlatform extends Platform {
   receiptBatches = (organisation: Hex, to?: number): Promise<TablePage<ReceiptBatch>> =>
     this.table('receipt_batch', { organisation, first_number__to: to, sort: '-first_number', limit: MOST_ROWS })
 
-  receiptNumbers = (custodian: Hex): Promise<{ items: { number: number; time: number }[]; next: string | null }> =>
-    this.client.get('receipts', { custodian, limit: 500 })
+  receiptNumbers = (custodian: Hex): Promise<Schemas['ReceiptPage']> =>
+    this.client.get('receipts', { query: { custodian, limit: 500 } })
 
-  evidence = (cursor?: string): Promise<{ items: EvidenceRow[]; next: string | null }> => this.client.get('evidence', { cursor })
+  evidence = (cursor?: string): Promise<Schemas['EvidencePage']> => this.client.get('evidence', { query: { cursor } })
 
   /** Every block with events from `from` on, until `signal` aborts. */
   follow = (from: number, onBlock: (events: LedgerEvent[]) => void, signal: AbortSignal): Promise<void> =>

@@ -51,7 +51,7 @@ export async function open(file: KeyFile, passphrase: string, onProgress: (share
   state.file = file
   await Promise.all([platform.loadOrganisations(), platform.loadDocumentTypes()])
   for (const o of platform.organisations.values()) {
-    state.names.set(o.id, o.name)
+    state.names.set(o.id, o.name ?? '')
     state.organisations.add(o.id)
   }
   state.custodians = [...platform.organisations.values()].filter((o) => o.custodian).map((o) => o.id)

@@ -62,7 +62,7 @@ export async function open(file: KeyFile, passphrase: string, onProgress: (share
   store.save(file)
   state.file = file
   await Promise.all([platform.loadOrganisations(), platform.loadDocumentTypes(), platform.learnRoles()])
-  for (const o of platform.organisations.values()) state.names.set(o.id, o.name)
+  for (const o of platform.organisations.values()) state.names.set(o.id, o.name ?? '')
   state.unlocked = true
   await refresh()
   news = new AbortController()

@@ -1,6 +1,7 @@
 /** Consent artefact: build, sign, seal to its recipients, open (docs/formats.md, 5). */
 import { concat, equal, fromBase64, fromHex, text, toBase64, toHex, utf8, word, type Bytes, type Hex } from './bytes'
 import { canonicalBytes } from './canonical'
+import { parseJson, signedConsent } from './check'
 import { randomBytes, sign, sm2Decrypt, sm2Encrypt, sm4Open, sm4Seal, verify, type KeyPair } from './crypto'
 import { consentAmend, consentGrant } from './messages'
 import { commitment, consentId, packed, scopeWords, type Scope } from './scope'
@@ -79,20 +80,9 @@ export function openArtefact(sealed: SealedArtefact, id: Hex, privateKey: Uint8A
   const artefact = JSON.parse(
     text(sm4Open(key, fromBase64(sealed.iv), fromBase64(sealed.ciphertext), utf8(sealed.consent))),
   ) as Artefact
-  const problem = artefactProblem(artefact)
-  if (problem || artefact.consent !== sealed.consent) throw new Error(`artefact does not hold: ${problem ?? 'other consent'}`)
+  const signed = signedConsent(parseJson(JSON.stringify(artefact)))
+  if (!signed || toHex(signed) !== sealed.consent) throw new Error('the artefact does not hold, or is of another consent')
   return artefact
-}
-
-/** What is wrong with an artefact by its own content, or null. The subject's key on the ledger is compared by the caller. */
-export function artefactProblem(a: Artefact): string | null {
-  const message = fromHex(a.message)
-  const id = consentId(word(a.seed), a.scope.uses)
-  if (!equal(id, word(a.consent))) return 'consent id is not the end of its use chain'
-  const made = concat(word(a.scope.subject), id, commitment(word(a.salt), scopeWords(a.scope)))
-  if (!equal(message.slice(64, 160), made)) return 'signed message is about another scope'
-  if (!equal(message.slice(160, 180), packed(a.scope, 0).slice(0, 20))) return 'signed period or use limit differs from the scope'
-  return verify(message, fromHex(a.signature), fromHex(a.publicKey)) ? null : 'signature does not verify'
 }
 
 export type { Bytes }

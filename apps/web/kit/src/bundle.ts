@@ -1,13 +1,19 @@
-/** Checks of a proof bundle that need no network, each said in one line (docs/formats.md, 9). */
-import { equal, fromHex, utf8, word, type Hex } from './bytes'
-import { artefactProblem, type Artefact } from './artefact'
-import { canonicalBytes, type Json } from './canonical'
-import { hmacSm3, sm3, verify } from './crypto'
-import { decide, type LedgerState } from './decision'
-import { parseEntry } from './entry'
-import { included } from './merkle'
-import { disclosureHolds, type Disclosure } from './record'
-import { scopeWords } from './scope'
+/** A proof bundle as a gate hands it out, and what its checks come to in a reader's words. The checks are those of `check/`, the same as on the page for everybody (docs/formats.md, 9). */
+import type { Artefact } from './artefact'
+import type { Hex } from './bytes'
+import type { Json } from './canonical'
+import { check, MANDATORY, parseJson, type Code } from './check'
+import type { LedgerState } from './decision'
+
+/** A record as released: values and their salts, leaf hashes of what is withheld; keys are element numbers as decimal text. */
+export interface Disclosure {
+  schema: Hex
+  elementCount: number
+  commitmentSalt: Hex
+  values: Record<string, Json>
+  salts: Record<string, Hex>
+  hashes: Record<string, Hex>
+}
 
 export interface InclusionProof {
   leafIndex: number
@@ -54,114 +60,58 @@ export interface Bundle {
   custodianKey: Hex
 }
 
+/** A line of `check.…` words, and the checks it stands for. */
+const LINES = {
+  content: ['record', 'withheld', 'fields'],
+  entry: ['entry'],
+  inclusion: ['index'],
+  request: ['request', 'request_body'],
+  consent: ['consent'],
+  decision: ['decision'],
+  receipt: ['receipt', 'receipt_group'],
+  digest: ['receipt_content'],
+  ledger: ['ledger_index', 'ledger_consent', 'ledger_members', 'ledger_credential', 'ledger_custodian', 'ledger_time'],
+} satisfies Record<string, Code[]>
+
 export interface CheckLine {
   /** Key of the words `check.…`. */
-  key:
-    'content' | 'entry' | 'inclusion' | 'root' | 'request' | 'consent' | 'decision' | 'receipt' | 'digest' | 'ledger' | 'headers'
+  key: keyof typeof LINES | 'root'
   /** Null: not shown by this bundle. */
   holds: boolean | null
   detail?: string
 }
 
-const attempt = (check: () => boolean): boolean => {
-  try {
-    return check()
-  } catch {
-    return false
-  }
-}
-
-export function entryIncluded(entry: Uint8Array, proof: InclusionProof, root: string): boolean {
-  return attempt(() => included(entry, proof.leafIndex, proof.treeSize, proof.hashes.map(word), word(root)))
-}
-
-/** Content against its entry, and the entry against the root of its batch. */
-export function recordChecks(
-  disclosure: Disclosure,
-  entry: Uint8Array,
-  proof: InclusionProof | null,
-  root: string | null,
-): CheckLine[] {
-  const parsed = attempt(() => Boolean(parseEntry(entry)))
-  const content =
-    parsed && disclosureHolds(disclosure, word(parseEntry(entry).commitment)) && parseEntry(entry).schema === disclosure.schema
-  const lines: CheckLine[] = [
-    { key: 'content', holds: content },
-    { key: 'entry', holds: parsed },
-  ]
-  lines.push({ key: 'inclusion', holds: proof && root ? entryIncluded(entry, proof, root) : null, ...(root && { detail: root }) })
-  return lines
-}
-
-export function artefactCheck(artefact: Artefact | null): CheckLine {
-  const problem = artefact ? (attempt(() => artefactProblem(artefact) === null) ? null : 'does not hold') : null
-  return { key: 'consent', holds: artefact ? problem === null : null }
-}
-
-export function requestCheck(request: { base: string; signature: string; publicKey: string } | null): CheckLine {
-  if (!request) return { key: 'request', holds: null }
-  return {
-    key: 'request',
-    holds: attempt(() => verify(utf8(request.base), fromHex(request.signature), fromHex(request.publicKey))),
-  }
-}
-
-/** The decision made again from the state and scope in the bundle. What the state itself rests on is the ledger's part. */
-export function decisionCheck({ decision: d, consent }: Pick<Bundle, 'decision' | 'consent'>): CheckLine {
-  const holds = attempt(() => {
-    const scope = consent.artefact
-    const words = scope ? scopeWords(scope.scope) : new Uint8Array(0)
-    const again = decide(
-      d.state,
-      { ...d.request, fields: BigInt(d.request.fields) },
-      words,
-      scope ? word(scope.salt) : new Uint8Array(32),
-      d.time,
-    )
-    return again.outcome === d.outcome && again.reason === d.reason && again.fields === BigInt(d.fields)
-  })
-  return { key: 'decision', holds, detail: `block ${d.height}` }
-}
-
-/** The receipt speaks of this record, this request and these bytes, and is in the group its custodian signed. */
-export function receiptChecks(bundle: Bundle): CheckLine[] {
-  const { receipt: r, record, decision, request } = bundle
-  const about = attempt(() => {
-    const doc = JSON.parse(r.json) as Record<string, unknown>
-    const same =
-      doc['record'] === record.id &&
-      doc['subject'] === record.subject &&
-      doc['store'] === record.custodian &&
-      doc['number'] === r.number
-    const decided = doc['outcome'] === decision.outcome && doc['block'] === decision.block && doc['fields'] === decision.fields
-    return same && decided && hashHolds(utf8(request.base), String(doc['request']))
-  })
-  const digest = attempt(() => {
-    const doc = JSON.parse(r.json) as Record<string, unknown>
-    return equal(hmacSm3(word(record.digestSalt), canonicalBytes(record.disclosure.values as Json)), word(String(doc['digest'])))
-  })
-  return [
-    { key: 'receipt', holds: about, detail: `${r.number}` },
-    { key: 'digest', holds: digest },
-  ]
+/** False if one check fails; null if none is shown, or one that nothing can stand in for is missing. */
+function together(found: Map<Code, boolean | null>, codes: Code[]): boolean | null {
+  const seen = codes.map((code) => found.get(code) ?? null)
+  if (seen.includes(false)) return false
+  const missing = codes.some((code, i) => seen[i] === null && MANDATORY.has(code))
+  return missing || seen.every((holds) => holds === null) ? null : true
 }
 
 /** Every check of a bundle that needs nothing but the bundle. `anchoredRoot`: the root another source names for the batch, if asked. */
 export function bundleChecks(bundle: Bundle, anchoredRoot: string | null): CheckLine[] {
-  const { record, index, request, consent } = bundle
-  const entry = fromHex(index.entry)
-  return [
-    ...recordChecks(record.disclosure, entry, index.proof, index.root),
-    { key: 'root', holds: anchoredRoot === null ? null : anchoredRoot === index.root },
-    requestCheck(request),
-    ...(consent.artefact ? [artefactCheck(consent.artefact)] : []),
-    decisionCheck(bundle),
-    ...receiptChecks(bundle),
-    { key: 'ledger', holds: null },
-  ]
+  const report = check(parseJson(JSON.stringify(bundle)), undefined)
+  if (report.exit === 2) return [{ key: 'content', holds: false }]
+  const found = new Map(report.lines.map(({ code, ok }) => [code, ok]))
+  const lines = Object.entries(LINES).map(([key, codes]) => ({
+    key: key as keyof typeof LINES,
+    holds: together(found, codes),
+    ...detailOf(bundle, key),
+  }))
+  const own = bundle.consent.artefact === null
+  const root = { key: 'root' as const, holds: anchoredRoot === null ? null : anchoredRoot === bundle.index.root }
+  return [...lines.filter(({ key, holds }) => !(own && key === 'consent' && holds === null)), root]
 }
 
-/** Whether `hash` is the SM3 of these bytes. */
-export const hashHolds = (bytes: Uint8Array, hash: string): boolean => attempt(() => equal(sm3(bytes), word(hash)))
+function detailOf(bundle: Bundle, key: string): { detail?: string } {
+  const details: Record<string, string> = {
+    inclusion: bundle.index.root,
+    decision: `block ${bundle.decision.height}`,
+    receipt: String(bundle.receipt.number),
+  }
+  return details[key] ? { detail: details[key] } : {}
+}
+
 export const allHold = (lines: CheckLine[]): boolean =>
   lines.length > 0 && lines.every((l) => l.holds !== false) && lines.some((l) => l.holds)

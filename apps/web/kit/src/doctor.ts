@@ -1,15 +1,15 @@
 /** What a practitioner does: find a patient, ask, read what was allowed, keep the proof. */
 import { openArtefact, type Artefact, type SealedArtefact } from './artefact'
-import { bundleChecks, type Bundle, type CheckLine } from './bundle'
+import { bundleChecks, type Bundle, type CheckLine, type Disclosure } from './bundle'
 import { fromHex, toHex, type Hex } from './bytes'
 import { canonicalBytes } from './canonical'
-import { Problem, type Client } from './client'
+import type { Schemas, Told } from './client'
 import { randomBytes, sign } from './crypto'
 import { now } from './dates'
 import { parseEntry, type IndexEntry } from './entry'
+import { Problem, type Http } from './http'
 import type { AccessRequest, RecordSummary } from './model'
-import { Platform, type Accepted, type Operation } from './platform'
-import type { Disclosure } from './record'
+import { Platform } from './platform'
 import type { FieldMask, Scope } from './scope'
 
 export interface Wish {
@@ -59,9 +59,7 @@ interface GateEntry {
   fields: Hex
 }
 
-interface ReceivedOut extends Omit<ReceivedConsent, 'sealed' | 'scope'> {
-  artefact: SealedArtefact | null
-}
+type ReceivedOut = Told<Schemas['ConsentOut'], { artefact?: SealedArtefact | null }>
 
 const MOST_PAGES = 20
 
@@ -74,7 +72,7 @@ export class DoctorPlatform extends Platform {
 
   /** After log-in: the roles the credential names. */
   async learnRoles(): Promise<void> {
-    this.roles = (await this.client.get<{ roles: string[] }>(`credentials/${this.id}`)).roles
+    this.roles = (await this.client.get('credentials/{practitioner}', { parts: { practitioner: this.id } })).roles
   }
 
   private get role(): string {
@@ -83,23 +81,23 @@ export class DoctorPlatform extends Platform {
 
   /** Whether somebody has an account; nothing else is learned, and the person is told. */
   async find(by: { id_number: string } | { code: string }): Promise<Hex> {
-    return (await this.client.post<{ subject: Hex }>('identities/lookups', by)).subject
+    return (await this.client.post('identities/lookups', by)).subject
   }
 
   async requests(): Promise<AccessRequest[]> {
-    return (await this.client.get<{ items: AccessRequest[] }>('access-requests')).items
+    return (await this.client.get('access-requests')).items as AccessRequest[]
   }
 
   /** Asks a patient (remote), or, with no subject, whoever scans the code (on site). */
-  async ask(subject: Hex | null, wish: Wish, mode: 'remote' | 'on-site'): Promise<{ id: Hex; qr: string | null }> {
+  async ask(subject: Hex | null, wish: Wish, mode: 'remote' | 'on-site'): Promise<Schemas['RequestMade']> {
     const time = now() + this.client.skew
-    const document = {
+    const document: Schemas['RequestDocument'] = {
       kind: 'healthtrust/access-request',
       version: 1,
       id: toHex(randomBytes(32)),
       subject,
       requester: this.id,
-      organisation: this.session!.organisation,
+      organisation: this.session!.organisation!,
       role: this.role,
       purpose: wish.purpose,
       categories: wish.categories,
@@ -110,20 +108,21 @@ export class DoctorPlatform extends Platform {
       time,
     }
     const signature = toHex(sign(canonicalBytes(document), this.own.key))
-    return this.client.post<{ id: Hex; operation: Operation; qr: string | null }>('access-requests', {
+    return this.client.post('access-requests', {
       document,
       salt: toHex(randomBytes(32)),
       signature,
     })
   }
 
-  withdraw = (id: Hex): Promise<Accepted> => this.client.post<Accepted>(`access-requests/${id}/withdrawal`, {})
+  withdraw = (id: Hex): Promise<Schemas['Accepted']> =>
+    this.client.post('access-requests/{id}/withdrawal', undefined, { parts: { id } })
 
   async consents(): Promise<ReceivedConsent[]> {
-    const { items } = await this.client.get<{ items: ReceivedOut[] }>('consents/received')
-    return items.map(({ artefact, ...c }) => ({
+    const { items } = await this.client.get('consents/received')
+    return (items as ReceivedOut[]).map(({ artefact, ...c }) => ({
       ...c,
-      sealed: artefact,
+      sealed: artefact ?? null,
       scope: (artefact && this.opened(artefact)?.scope) || null,
     }))
   }
@@ -154,7 +153,7 @@ export class DoctorPlatform extends Platform {
     }
   }
 
-  private async pages(gate: Client, custodian: Hex, consent: ReceivedConsent, purpose: string): Promise<Listed[]> {
+  private async pages(gate: Http, custodian: Hex, consent: ReceivedConsent, purpose: string): Promise<Listed[]> {
     const all: Listed[] = []
     let after = -1
     for (let page = 0; page < MOST_PAGES; page++) {
@@ -166,7 +165,10 @@ export class DoctorPlatform extends Platform {
         artefact: consent.sealed,
         after,
       }
-      const answer = await gate.post<{ entries: GateEntry[]; next: number | null }>('records/list', body, { signer: this.own })
+      const answer = await gate.call<{ entries: GateEntry[]; next: number | null }>('POST', 'records/list', {
+        body,
+        signer: this.own,
+      })
       all.push(
         ...answer.entries.map((e) => ({
           ...e,
@@ -186,7 +188,8 @@ export class DoctorPlatform extends Platform {
     const { subject, schema, category, custodian } = record
     const request = { subject, purpose, record: record.record, schema, category, fields: 'all', role: this.role }
     const body = { request, consent: consent.consent, artefact: consent.sealed }
-    const answer = await this.gate(custodian).post<{ withheld: number[]; bundle: Bundle }>('records/read', body, {
+    const answer = await this.gate(custodian).call<{ withheld: number[]; bundle: Bundle }>('POST', 'records/read', {
+      body,
       signer: this.own,
     })
     const { bundle } = answer
@@ -199,11 +202,8 @@ export class DoctorPlatform extends Platform {
 
   /** The bundle with what the ledger adds once the receipt is there. */
   async completed({ custodian, bundle }: Released): Promise<Bundle> {
-    const added = await this.gate(custodian).get<Pick<Bundle, 'receipt' | 'ledger'>>(
-      `receipts/${bundle.receipt.number}/bundle`,
-      {},
-      this.own,
-    )
+    const path = `receipts/${bundle.receipt.number}/bundle`
+    const added = await this.gate(custodian).call<Pick<Bundle, 'receipt' | 'ledger'>>('GET', path, { signer: this.own })
     if (added.receipt.json !== bundle.receipt.json) throw new Problem(0, 'other_receipt', 'this completes another receipt')
     return { ...bundle, ...added }
   }

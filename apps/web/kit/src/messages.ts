@@ -14,6 +14,9 @@ export const keyAttest = (dom: Uint8Array, subject: Uint8Array, publicKey: Uint8
   message('key-attest', dom, subject, publicKey)
 export const keyRotate = (dom: Uint8Array, subject: Uint8Array, publicKey: Uint8Array, nonce: number): Bytes =>
   message('key-rotate', dom, subject, publicKey, uint(nonce, 32))
+/** Stops the recovery that would put `publicKey` in the place of the key that signs. */
+export const keyVeto = (dom: Uint8Array, subject: Uint8Array, publicKey: Uint8Array, nonce: number): Bytes =>
+  message('key-veto', dom, subject, publicKey, uint(nonce, 32))
 
 export const consentGrant = (
   dom: Uint8Array,

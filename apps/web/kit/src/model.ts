@@ -1,20 +1,11 @@
 /** What pages work with, whatever the endpoints call it. Times are UTC seconds, ids lower-case hex. */
 import type { Hex } from './bytes'
-import type { Bundle, CheckLine } from './bundle'
+import type { Bundle, CheckLine, Disclosure } from './bundle'
+import type { Schemas, Told } from './client'
 import type { IndexEntry } from './entry'
-import type { Disclosure } from './record'
 import type { FieldMask, Mode, Scope } from './scope'
 
-export interface Organisation {
-  id: Hex
-  code: string
-  name: string
-  active: boolean
-  custodian: boolean
-  publicKey: Hex
-  /** Public URL of its release gate; null where it has none. */
-  gate: string | null
-}
+export type Organisation = Told<Schemas['OrganisationOut'], { publicKey: Hex | null }>
 
 export interface Person {
   id: Hex
@@ -41,15 +32,10 @@ export interface DocumentType {
   elements: Element[]
 }
 
-export interface RecordSummary {
-  record: Hex
-  custodian: Hex
-  subject: Hex
-  category: string
-  schema: Hex
-  version: number
-  recordedAt: number
-}
+export type RecordSummary = Pick<
+  Schemas['EntryOut'],
+  'record' | 'custodian' | 'subject' | 'category' | 'schema' | 'version' | 'recordedAt'
+>
 
 export interface RecordView extends RecordSummary {
   disclosure: Disclosure
@@ -60,26 +46,18 @@ export interface RecordView extends RecordSummary {
   checks: CheckLine[]
 }
 
-export interface AccessRequest {
-  id: Hex
-  subject: Hex | null
-  requester: Hex
-  organisation: Hex
-  role: string
-  purpose: string
-  categories: string[] | 'all'
-  fields: FieldMask[] | 'all'
-  period: { start: number; end: number }
-  reason: string
-  mode: Mode
-  status: 'waiting' | 'granted' | 'refused' | 'expired' | 'withdrawn'
-  created: number
-  expires: number
-  consent: Hex | null
-  /** The signed text, and the requester's signature over it. */
-  document: string
-  signature: Hex
-}
+/** `document`: the signed text; `signature`: the requester's over it. */
+export type AccessRequest = Told<
+  Schemas['RequestOut'],
+  {
+    subject: Hex | null
+    fields: FieldMask[] | 'all'
+    mode: Mode
+    status: 'waiting' | 'granted' | 'refused' | 'expired' | 'withdrawn'
+    consent: Hex | null
+    signature: Hex
+  }
+>
 
 export interface ConsentItem {
   consent: Hex
@@ -91,28 +69,9 @@ export interface ConsentItem {
   successor: Hex | null
 }
 
-export interface Reading {
-  id: string
-  time: number
-  store: Hex
-  subject: Hex
-  number: number
-  requester: Hex
-  organisation: Hex
-  record: Hex
-  purpose: string
-  outcome: 'permit' | 'deny' | 'no-consent'
-  reason: string
-  fields: Hex
-  height: number
-  consent: Hex | null
-}
-
-export interface Notice {
-  id: string
-  kind: string
-  created: number
-  read: boolean
-  about: string | null
-  data: Record<string, unknown>
-}
+export type Reading = Told<Schemas['ReceiptOut'], { outcome: 'permit' | 'deny' | 'no-consent'; fields: Hex; consent: Hex | null }>
+export type Notice = Schemas['NoticeOut']
+export type Operation = Told<Schemas['OperationOut'], { state: 'initialised' | 'pending' | 'succeeded' | 'failed' }>
+export type Accepted = Told<Schemas['Accepted'], { operation: Operation }>
+/** A key that waits to replace the current one, from `executableAt` on. */
+export type Recovery = Told<Schemas['RecoveryOut'], { publicKey: Hex }>

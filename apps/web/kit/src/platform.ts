@@ -1,60 +1,16 @@
 /** What every page asks of the gateway: who is who, log-in, waiting for the ledger. Endpoints as in docs/services.md. */
 import { concat, fromHex, kindWord, toHex, utf8, word, type Hex } from './bytes'
-import { Client, Problem } from './client'
+import { Client, type Schemas, type Told } from './client'
 import { sign, sm3, type KeyPair } from './crypto'
+import { Http, Problem } from './http'
 import type { Signer } from './httpsig'
 import { domain } from './messages'
-import type { DocumentType, Organisation, Person } from './model'
+import type { Accepted, DocumentType, Operation, Organisation, Person } from './model'
 
-interface Challenge {
-  challenge: Hex
-  ledger: Hex
-  audience: string
-  expires: number
-}
-
-export interface SessionInfo {
-  token: string | null
-  keyid: string
-  roles: string[]
-  subject: Hex | null
-  practitioner: Hex | null
-  organisation: Hex | null
-  expires: number
-}
-
-export interface Operation {
-  id: string
-  state: 'initialised' | 'pending' | 'succeeded' | 'failed'
-  transaction: string | null
-  height: number | null
-  reason: string | null
-  detail: string
-}
-
-export interface Accepted {
-  operation: Operation
-  id: Hex | null
-}
-
-interface LedgerOut {
-  ledger: Hex
-  contracts: Record<string, string>
-}
-
-interface CredentialOut {
-  practitioner: Hex
-  organisation: Hex
-  valid: boolean
-  name: string | null
-  title: string | null
-  department: string | null
-}
-
-interface SchemaOut {
-  id: Hex
-  document: { code: string; category: string; name: { zh: string; en: string }; elements: DocumentType['elements'] }
-}
+export type SessionInfo = Told<
+  Schemas['SessionOut'],
+  { token?: string | null; subject?: Hex | null; practitioner?: Hex | null; organisation?: Hex | null }
+>
 
 /** The ledger refused what was signed, or did not take it: nothing changed. */
 export class Refused extends Error {}
@@ -63,7 +19,7 @@ export class Refused extends Error {}
 export const sessionMessage = (ledger: string, audience: string, keyid: string, challenge: string): Uint8Array =>
   concat(kindWord('healthtrust/session/v1'), word(ledger), sm3(utf8(audience)), sm3(utf8(keyid)), word(challenge))
 
-const LONG_WAIT_SECONDS = 10
+export const LONG_WAIT_SECONDS = 10
 const PINNED_LEDGER = 'healthtrust.ledger'
 
 export class Platform {
@@ -75,17 +31,17 @@ export class Platform {
   session: SessionInfo | null = null
 
   constructor(origin: string) {
-    this.client = new Client(`${origin}/api/v1`)
+    this.client = new Client(origin)
   }
 
   /** Logs in with the key. The signature names this page's own origin, so that nobody in between can use it elsewhere. */
   async signIn(keyid: string, key: KeyPair): Promise<SessionInfo> {
-    const c = await this.client.post<Challenge>('sessions/challenges', { keyid })
+    const c = await this.client.post('sessions/challenges', { keyid })
     const origin = new URL(this.client.base).origin
     if (c.audience.replace(/\/$/, '') !== origin) throw new Problem(421, 'other_address', c.audience)
     const signature = toHex(sign(sessionMessage(c.ledger, c.audience, keyid, c.challenge), key))
-    this.session = await this.client.post<SessionInfo>('sessions', { keyid, challenge: c.challenge, signature })
-    this.client.token = this.session.token
+    this.session = (await this.client.post('sessions', { keyid, challenge: c.challenge, signature })) as SessionInfo
+    this.client.token = this.session.token ?? null
     this.signer = { keyid, key }
     return this.session
   }
@@ -99,22 +55,29 @@ export class Platform {
   }
 
   /** Waits until a write is final. Throws {@link Refused} where the ledger said no; `onStep` is told of every state on the way. */
-  async settled(accepted: Accepted, onStep?: (state: Operation['state']) => void): Promise<Operation> {
-    return this.untilFinal(accepted.operation, `operations/${accepted.operation.id}`, onStep)
-  }
+  settled = (accepted: Accepted | Schemas['Accepted'], onStep?: (state: Operation['state']) => void): Promise<Operation> =>
+    this.untilFinal(
+      accepted.operation as Operation,
+      () => this.client.get('operations/{id}', { parts: { id: accepted.operation.id }, query: { wait: LONG_WAIT_SECONDS } }),
+      onStep,
+    )
 
-  protected async untilFinal(first: Operation, path: string, onStep?: (state: Operation['state']) => void): Promise<Operation> {
+  protected async untilFinal(
+    first: Operation,
+    look: () => Promise<Schemas['OperationOut']>,
+    onStep?: (state: Operation['state']) => void,
+  ): Promise<Operation> {
     let operation = first
     for (;;) {
       onStep?.(operation.state)
       if (operation.state === 'succeeded') return operation
       if (operation.state === 'failed') throw new Refused(operation.detail || operation.reason || 'failed')
-      operation = await this.client.get<Operation>(path, { wait: LONG_WAIT_SECONDS })
+      operation = (await look()) as Operation
     }
   }
 
   async loadOrganisations(): Promise<void> {
-    const rows = await this.client.get<Organisation[]>('organisations')
+    const rows = (await this.client.get('organisations')) as Organisation[]
     for (const row of rows) this.organisations.set(row.id, row)
   }
 
@@ -123,7 +86,7 @@ export class Platform {
    * of another ledger gets no signature.
    */
   async domain(contract: string): Promise<Hex> {
-    const found = await this.client.get<LedgerOut>('ledger')
+    const found = await this.client.get('ledger')
     const pinned = localStorage.getItem(PINNED_LEDGER)
     if (pinned && pinned !== found.ledger) throw new Problem(0, 'other_ledger', found.ledger)
     localStorage.setItem(PINNED_LEDGER, found.ledger)
@@ -134,7 +97,7 @@ export class Platform {
   async person(id: Hex): Promise<Person> {
     const known = this.people.get(id)
     if (known) return known
-    const c = await this.client.get<CredentialOut>(`credentials/${id}`)
+    const c = await this.client.get('credentials/{practitioner}', { parts: { practitioner: id } })
     const title = [c.department, c.title].filter(Boolean).join(' ')
     const person = { id, name: c.name ?? '', title, organisation: c.organisation, verified: c.valid }
     this.people.set(id, person)
@@ -142,18 +105,19 @@ export class Platform {
   }
 
   async loadDocumentTypes(): Promise<void> {
-    for (const row of await this.client.get<SchemaOut[]>('schemas'))
-      this.documentTypes.set(row.id, { id: row.id, ...row.document })
+    for (const { id, document } of await this.client.get('schemas'))
+      this.documentTypes.set(id, { ...(document as unknown as Omit<DocumentType, 'id'>), id })
   }
 
   /** Tells of every new notice until `signal` aborts. */
   news = (onNotice: (kind: string) => void, signal: AbortSignal): Promise<void> =>
     this.client.stream('notices/stream', (event) => onNotice(event.event), signal)
 
-  gate(custodian: Hex): Client {
+  /** The gate of a custodian; it has no OpenAPI document, its answers are told in docs/services.md. */
+  gate(custodian: Hex): Http {
     const base = this.organisations.get(custodian)?.gate
     if (!base) throw new Problem(0, 'no_gate', custodian)
-    const gate = new Client(`${base.replace(/\/$/, '')}/gate/v1`)
+    const gate = new Http(`${base.replace(/\/$/, '')}/gate/v1`)
     gate.skew = this.client.skew
     return gate
   }

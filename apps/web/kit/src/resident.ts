@@ -3,45 +3,22 @@ import { sealArtefact, signConsent, openArtefact, type Recipient, type SealedArt
 import { bundleChecks, type Bundle } from './bundle'
 import { equal, fromHex, toHex, utf8, word, type Hex } from './bytes'
 import { canonical, canonicalBytes, type Json } from './canonical'
-import { Problem } from './client'
+import type { Schemas, Told } from './client'
 import { randomBytes, sign, verify, type KeyPair } from './crypto'
 import { now } from './dates'
 import { parseEntry } from './entry'
-import { consentRevoke, keyBind, keyRotate } from './messages'
-import type { AccessRequest, ConsentItem, Notice, Reading, RecordSummary, RecordView } from './model'
-import { Platform, type Accepted, type Operation } from './platform'
+import { Problem } from './http'
+import { consentRevoke, keyBind, keyRotate, keyVeto } from './messages'
+import type { AccessRequest, ConsentItem, Notice, Operation, Reading, RecordSummary, RecordView, Recovery } from './model'
+import { LONG_WAIT_SECONDS, Platform } from './platform'
 import { scopeWords, type Scope } from './scope'
 
-export interface Enrolment {
-  subject: Hex
-  ticket: Hex
-  domain: Hex
-  registrar: Hex
-  expires: number
-  recovery: boolean
-}
-
-interface Prepared {
-  domain: Hex
-  nonce: number
-  words: Hex
-  recipients: Recipient[]
-}
-
-interface EntryPage {
-  items: (RecordSummary & { commitment: Hex; batch: number })[]
-  next: string | null
-}
-
-interface ConsentOut {
-  consent: Hex
-  status: ConsentItem['status']
-  period: { start: number; end: number }
-  uses: number
-  used: number
-  successor: Hex | null
-  artefact: SealedArtefact | null
-}
+export type Enrolment = Schemas['EnrolmentOut']
+type Prepared = Told<Schemas['PrepareOut'], { words: Hex; recipients: (Recipient & { kind: string })[] }>
+type ConsentOut = Told<
+  Schemas['ConsentOut'],
+  { status: ConsentItem['status']; successor: Hex | null; artefact?: SealedArtefact | null }
+>
 
 interface ReadAnswer {
   record: { version: number; recordedAt: number; category: number }
@@ -51,6 +28,7 @@ interface ReadAnswer {
 
 type Step = (done: number) => void
 const PAGE = 500
+const LOOK_AGAIN_MS = 1500
 const MOST_PAGES = 40
 const SIGNED_MEMBERS = ['id', 'requester', 'organisation', 'role', 'purpose', 'categories', 'fields', 'period', 'reason', 'mode']
 const STEP = { initialised: 1, pending: 2, succeeded: 3, failed: 2 } as const
@@ -63,29 +41,56 @@ export class ResidentPlatform extends Platform {
   }
 
   beginEnrolment = (idNumber: string, name: string, code: string): Promise<Enrolment> =>
-    this.client.post<Enrolment>('identities/enrolments', { id_number: idNumber, name, code })
+    this.client.post('identities/enrolments', { id_number: idNumber, name, code })
 
   /** Binds the key. The same ticket and key may be sent again after a stumble. */
   async finishEnrolment(e: Enrolment, key: KeyPair, onStep: (state: Operation['state']) => void): Promise<void> {
     const domain = await this.domain('Identity')
     if (domain !== e.domain) throw new Problem(0, 'other_ledger', e.domain)
     const possession = toHex(sign(keyBind(word(domain), word(e.subject), key.publicKey), key))
-    const path = `identities/enrolments/${e.ticket}`
+    const parts = { ticket: e.ticket }
     const body = { publicKey: toHex(key.publicKey), possession }
-    const accepted = await this.client.post<Accepted>(path, body, { idempotencyKey: e.ticket.slice(2, 34) })
-    await this.untilFinal(accepted.operation, path, onStep)
+    const sent = { parts, idempotencyKey: e.ticket.slice(2, 34) }
+    const { operation } = await this.client.post('identities/enrolments/{ticket}', body, sent)
+    const look = { parts, query: { wait: LONG_WAIT_SECONDS } }
+    await this.untilFinal(operation as Operation, () => this.client.get('identities/enrolments/{ticket}', look), onStep)
   }
 
   /** The old key hands over to a new one. */
   async rotate(old: KeyPair, key: KeyPair, onStep: Step): Promise<void> {
     const domain = word(await this.domain('Identity'))
-    const { nonce } = await this.client.get<{ nonce: number }>(`identities/${this.subject}/key`)
+    const { nonce } = await this.client.get('identities/{subject}/key', { parts: { subject: this.subject } })
     const subject = word(this.subject)
     const signature = toHex(sign(keyRotate(domain, subject, key.publicKey, nonce), old))
     const possession = toHex(sign(keyBind(domain, subject, key.publicKey), key))
     onStep(1)
     const body = { publicKey: toHex(key.publicKey), signature, possession }
-    await this.settled(await this.client.post<Accepted>('identities/rotations', body), (s) => onStep(STEP[s]))
+    await this.settled(await this.client.post('identities/rotations', body), (s) => onStep(STEP[s]))
+  }
+
+  /** The key that waits to replace a subject's, or null. Open: whoever lost the phone has no key to ask with. */
+  async recovery(subject: Hex): Promise<Recovery | null> {
+    try {
+      return (await this.client.get('identities/recoveries/{subject}', { parts: { subject } })) as Recovery
+    } catch (e) {
+      if (e instanceof Problem && e.status === 404) return null
+      throw e
+    }
+  }
+
+  /** The current key stops the key that waits. */
+  async veto(waiting: Recovery, key: KeyPair, onStep: Step): Promise<void> {
+    const domain = word(await this.domain('Identity'))
+    const message = keyVeto(domain, word(this.subject), fromHex(waiting.publicKey), waiting.nonce)
+    onStep(1)
+    const body = { signature: toHex(sign(message, key)) }
+    await this.settled(await this.client.post('identities/recoveries/veto', body), (s) => onStep(STEP[s]))
+  }
+
+  /** After the delay the waiting key takes its place; anybody may ask for it, the ledger decides. Returns once no key waits any more. */
+  async completeRecovery(subject: Hex): Promise<void> {
+    await this.client.post('identities/recoveries/{subject}/completion', undefined, { parts: { subject } })
+    while (await this.recovery(subject)) await new Promise((later) => setTimeout(later, LOOK_AGAIN_MS))
   }
 
   /** All of the person's records as the index knows them, newest first. Fetched once a session, again after {@link forget}. */
@@ -94,9 +99,9 @@ export class ResidentPlatform extends Platform {
     const all: RecordSummary[] = []
     let cursor: string | null = null
     for (let page = 0; page < MOST_PAGES; page++) {
-      const found: EntryPage = await this.client.get<EntryPage>('index/entries', { limit: PAGE, cursor: cursor ?? undefined })
+      const found: Schemas['EntryPage'] = await this.client.get('index/entries', { query: { limit: PAGE, cursor } })
       all.push(...found.items)
-      cursor = found.next
+      cursor = found.next ?? null
       if (!cursor) break
     }
     return (this.known = all)
@@ -112,12 +117,11 @@ export class ResidentPlatform extends Platform {
     if (!summary) throw new Problem(404, 'not_found', record)
     const { subject, schema, category } = summary
     const request = { subject, purpose: 'PATRQT', record, schema, category, fields: 'all', role: 'resident' }
-    const answer = await this.gate(summary.custodian).post<ReadAnswer>(
-      'records/read',
-      { request, consent: null, artefact: null },
-      { signer: this.own },
-    )
-    const root = await this.client.get<{ root: Hex }>(`index/entries/${record}/proof`).catch(() => null)
+    const answer = await this.gate(summary.custodian).call<ReadAnswer>('POST', 'records/read', {
+      body: { request, consent: null, artefact: null },
+      signer: this.own,
+    })
+    const root = await this.client.get('index/entries/{record}/proof', { parts: { record: summary.record } }).catch(() => null)
     const { disclosure } = answer.bundle.record
     const entryBytes = fromHex(answer.bundle.index.entry)
     const entry = parseEntry(entryBytes)
@@ -139,8 +143,8 @@ export class ResidentPlatform extends Platform {
   }
 
   async consents(): Promise<ConsentItem[]> {
-    const { items } = await this.client.get<{ items: ConsentOut[] }>('consents')
-    return items.map((c) => this.opened(c)).filter((c) => c.status !== 'refused')
+    const { items } = await this.client.get('consents')
+    return items.map((c) => this.opened(c as ConsentOut)).filter((c) => c.status !== 'refused')
   }
 
   private opened(c: ConsentOut): ConsentItem {
@@ -159,7 +163,7 @@ export class ResidentPlatform extends Platform {
 
   private async submit(scope: Scope, key: KeyPair, onStep: Step, old?: Hex): Promise<Hex> {
     const [prepared, domain] = await Promise.all([
-      this.client.post<Prepared>('consents/prepare', { scope }),
+      this.client.post('consents/prepare', { scope: { ...scope } }) as Promise<Prepared>,
       this.domain('Consent'),
     ])
     this.compare(prepared, domain, scope)
@@ -167,7 +171,7 @@ export class ResidentPlatform extends Platform {
     onStep(1)
     const recipients = prepared.recipients.map(({ id, publicKey }) => ({ id, publicKey }))
     const body = { message: artefact.message, signature: artefact.signature, artefact: sealArtefact(artefact, recipients) }
-    const accepted = await this.client.post<Accepted>(old ? 'consents/amendments' : 'consents', body)
+    const accepted = await this.client.post(old ? 'consents/amendments' : 'consents', body)
     await this.settled(accepted, (s) => onStep(STEP[s]))
     return artefact.consent
   }
@@ -191,30 +195,30 @@ export class ResidentPlatform extends Platform {
 
   async revoke(consent: Hex, key: KeyPair, onStep: Step): Promise<void> {
     const domain = await this.domain('Consent')
-    const { nonce } = await this.client.get<{ nonce: number }>('consents')
+    const { nonce } = await this.client.get('consents/nonce')
     const message = consentRevoke(word(domain), word(this.subject), word(consent), nonce)
     onStep(1)
     const body = { message: toHex(message), signature: toHex(sign(message, key)) }
-    await this.settled(await this.client.post<Accepted>('consents/revocations', body), (s) => onStep(STEP[s]))
+    await this.settled(await this.client.post('consents/revocations', body), (s) => onStep(STEP[s]))
   }
 
   /** What doctors asked; each with the requester's signature checked here. */
   async requests(): Promise<AccessRequest[]> {
-    return (await this.client.get<{ items: AccessRequest[] }>('access-requests')).items
+    return (await this.client.get('access-requests')).items as AccessRequest[]
   }
 
   async request(id: string): Promise<AccessRequest & { authentic: boolean }> {
-    const request = await this.client.get<AccessRequest>(`access-requests/${id}`)
+    const request = (await this.client.get('access-requests/{id}', { parts: { id: id as Hex } })) as AccessRequest
     return { ...request, authentic: await this.authentic(request) }
   }
 
   /** Takes a request scanned from a doctor's screen as one's own. */
-  claim = (id: string, code: string): Promise<AccessRequest> =>
-    this.client.post<AccessRequest>(`access-requests/${id}/claim`, { code })
+  claim = (id: Hex, code: string): Promise<AccessRequest> =>
+    this.client.post('access-requests/{id}/claim', { code }, { parts: { id } }) as Promise<AccessRequest>
 
   /** The document says what is shown and carries the signature of the key the ledger holds for the requester. */
   private async authentic(r: AccessRequest): Promise<boolean> {
-    const { publicKey, valid } = await this.client.get<{ publicKey: Hex | null; valid: boolean }>(`credentials/${r.requester}`)
+    const { publicKey, valid } = await this.client.get('credentials/{practitioner}', { parts: { practitioner: r.requester } })
     if (!publicKey || !valid || !verify(utf8(r.document), fromHex(r.signature), fromHex(publicKey))) return false
     const signed = JSON.parse(r.document) as Record<string, unknown>
     const shown = r as unknown as Record<string, unknown>
@@ -232,7 +236,7 @@ export class ResidentPlatform extends Platform {
 
   private async answer(request: Hex, consent: Hex | null, key: KeyPair): Promise<void> {
     const time = now() + this.client.skew
-    const document = {
+    const document: Schemas['AnswerDocument'] = {
       kind: 'healthtrust/access-answer',
       version: 1,
       request,
@@ -241,25 +245,21 @@ export class ResidentPlatform extends Platform {
       time,
     }
     const signature = toHex(sign(canonicalBytes(document), key))
-    const accepted = await this.client.post<Accepted>(`access-requests/${request}/answer`, {
-      document,
-      salt: toHex(randomBytes(32)),
-      signature,
-    })
+    const body = { document, salt: toHex(randomBytes(32)), signature }
+    const accepted = await this.client.post('access-requests/{id}/answer', body, { parts: { id: request } })
     await this.settled(accepted)
   }
 
   async readings(): Promise<Reading[]> {
-    return (await this.client.get<{ items: Reading[] }>('receipts', { subject: this.subject, limit: PAGE })).items
+    return (await this.client.get('receipts', { query: { subject: this.subject, limit: PAGE } })).items as Reading[]
   }
 
   async notices(): Promise<Notice[]> {
-    return (await this.client.get<{ items: Notice[] }>('notices')).items
+    return (await this.client.get('notices')).items
   }
 
-  markRead = (id: string): Promise<Notice> => this.client.post<Notice>(`notices/${id}/read`, {})
-  patientCode = (): Promise<{ code: string; expires: number }> =>
-    this.client.post<{ code: string; expires: number }>('identities/codes', {})
+  markRead = (id: string): Promise<Notice> => this.client.post('notices/{id}/read', undefined, { parts: { id } })
+  patientCode = (): Promise<{ code: string; expires: number }> => this.client.post('identities/codes', undefined)
 }
 
 /** Id and code of an on-site request, from what a doctor's screen shows. Null for anything else. */

@@ -1,5 +1,6 @@
 import { afterEach, expect, it, vi } from 'vitest'
-import { Client, Problem, type StreamEvent } from '../src/client'
+import { Client } from '../src/client'
+import { Http, Problem, type StreamEvent } from '../src/http'
 
 vi.stubGlobal('document', { documentElement: { lang: 'zh-CN' } })
 afterEach(() => vi.restoreAllMocks())
@@ -15,18 +16,25 @@ const json = (body: unknown, status = 200, headers: Record<string, string> = {})
 
 it('tries a stumbling write again under the same key, and only then', async () => {
   const fetched = answering(new TypeError('network'), json({ id: 1 }))
-  expect(await new Client('http://gateway.test/api/v1').post('consents', { a: 1 })).toEqual({ id: 1 })
+  expect(await new Http('http://gateway.test/api/v1').call('POST', 'consents', { body: { a: 1 } })).toEqual({ id: 1 })
   const keys = fetched.mock.calls.map(([, init]) => (init!.headers as Record<string, string>)['Idempotency-Key'])
   expect(keys[0]).toMatch(/^[0-9a-f]{32}$/)
   expect(new Set(keys).size).toBe(1)
   fetched.mockRestore()
   const refused = answering(json({ code: 'bad_signature', detail: '签名无效' }, 422))
-  await expect(new Client('http://gateway.test').post('consents', {})).rejects.toMatchObject({
+  await expect(new Http('http://gateway.test').call('POST', 'consents', { body: {} })).rejects.toMatchObject({
     status: 422,
     code: 'bad_signature',
     message: '签名无效',
   })
   expect(refused).toHaveBeenCalledTimes(1)
+})
+
+it('fills in the path and asks below /api/v1', async () => {
+  const fetched = answering(json({ nonce: 4 }))
+  const subject = `0x${'ab'.repeat(32)}` as const
+  await new Client('http://gateway.test').get('identities/{subject}/key', { parts: { subject } })
+  expect(fetched.mock.calls[0]![0]).toBe(`http://gateway.test/api/v1/identities/${subject}/key`)
 })
 
 it('says when there is no answer at all', async () => {

@@ -55,7 +55,7 @@ export async function enter(key: KeyPair): Promise<void> {
   await platform.signIn(state.file!.keyid, key)
   session.open(key)
   await Promise.all([platform.loadOrganisations(), platform.loadDocumentTypes()])
-  for (const o of platform.organisations.values()) state.names.set(o.id, o.name)
+  for (const o of platform.organisations.values()) state.names.set(o.id, o.name ?? '')
   state.unlocked = true
 }
 

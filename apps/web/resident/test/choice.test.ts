@@ -124,6 +124,9 @@ describe('occasions', () => {
       fields: id(),
       height: 1,
       consent: null,
+      anchored: true,
+      receipt: '',
+      salt: id(),
     }
     const at = (time: number, outcome: 'permit' | 'deny', record: Hex = id()) => ({
       ...base,

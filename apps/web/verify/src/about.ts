@@ -1,7 +1,5 @@
 /** What a bundle says it is about, for people; true only as far as the checks hold. */
-import type { Value } from './check/read'
-import { at, isObject } from './check/read'
-import { nameOf, byNumber } from '@healthtrust/kit'
+import { at, byNumber, isObject, nameOf, type Value } from '@healthtrust/kit'
 
 export interface About {
   type: string

@@ -19,7 +19,7 @@ const MOST = 1000
 export function standOf(
   organisation: Hex,
   batches: TablePage<ReceiptBatch>,
-  copies: { items: { number: number }[]; next: string | null },
+  copies: { items: { number: number }[]; next?: string | null },
 ): Stand {
   const rows = [...batches.rows].sort((a, b) => a.first_number - b.first_number)
   const last = rows.at(-1)

@@ -49,7 +49,7 @@ export async function look(platform: AuditorPlatform, text: string): Promise<Fou
   if (id === null) return NOTHING
   if (!id.startsWith('0x')) return lookForBlock(platform, id)
   const life = await lookForLife(platform, id)
-  const transaction = life.trace.roles.includes('transaction') ? await platform.transaction(id) : null
+  const transaction = life.trace.roles.includes('transaction') ? await platform.transaction(id as Hex) : null
   if (life.trace.nodes.length || life.known.entries.length || life.known.receipts.length || life.known.requests.length)
     return { ...NOTHING, is: transaction ? 'transaction' : whatIs(id, life.trace, life.known), life, transaction }
   const block = id.length === 66 ? await lookForBlock(platform, id) : NOTHING
@@ -59,7 +59,7 @@ export async function look(platform: AuditorPlatform, text: string): Promise<Fou
 }
 
 async function lookForLife(platform: AuditorPlatform, id: string): Promise<NonNullable<Found['life']>> {
-  const known = id.length === 66 ? await platform.known(id) : unknown(id)
+  const known = id.length === 66 ? await platform.known(id as Hex) : unknown(id)
   const stores = [...new Set(known.receipts.map((r) => r.store))]
   const pages = await Promise.all(stores.map((store) => platform.receiptBatches(store as Hex)))
   const batches = batchesOf(
@@ -70,7 +70,13 @@ async function lookForLife(platform: AuditorPlatform, id: string): Promise<NonNu
   return { trace, known, batches }
 }
 
-const unknown = (identifier: string): Known => ({ identifier, entries: [], receipts: [], requests: [], truncated: false })
+const unknown = (identifier: string): Known => ({
+  identifier: identifier as Hex,
+  entries: [],
+  receipts: [],
+  requests: [],
+  truncated: false,
+})
 
 async function lookForBlock(platform: AuditorPlatform, reference: string): Promise<Found> {
   try {

@@ -96,6 +96,5 @@ export const en: Words = {
     receipt: 'This reading has a numbered receipt',
     digest: 'The bytes sent are those of the receipt',
     ledger: 'Proof of the consent’s state on the chain',
-    headers: 'Blocks are signed by the validators',
   },
 }

@@ -95,7 +95,6 @@ export const zh = {
     receipt: '这次查看已记入回执，编号连续',
     digest: '发出的内容与回执一致',
     ledger: '授权状态的链上证明',
-    headers: '区块由验证节点签名',
   },
 }
 export type Words = typeof zh

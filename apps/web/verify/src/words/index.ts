@@ -1,6 +1,6 @@
 /** Words of the checker. The lines, and what each missing one means, are those of `core/verify.py`, word for word. */
-import type { Code } from '../check'
-import words from './lines.json'
+import type { Code } from '@healthtrust/kit'
+import words from '@healthtrust/kit/check/lines.json'
 
 interface Both {
   zh: string
@@ -14,7 +14,6 @@ export const lineText = (code: Code, language: Language): string => lines[code]!
 /** Why a line could not be shown. */
 export const whyMissing = (code: Code, language: Language): string => (notShown[code] ?? words.missing)[language]
 export const restsOn = (language: Language): string => words.restsOn[language]
-export const allWords = words
 
 export const verifyZh = {
   title: '核对证明包',

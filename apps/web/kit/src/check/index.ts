@@ -2,7 +2,8 @@
 import { CHECKS, Subject, type Code } from './checks'
 import { Missing, parseJson, type Value } from './read'
 
-export type { Code } from './checks'
+export { disclosedCommitment, signedConsent, type Code } from './checks'
+export { at, isObject, parseJson, type Value } from './read'
 
 export interface Line {
   code: Code

@@ -1,5 +1,5 @@
 /** The ledger part of a bundle: every header and storage proof checked, then asked for words. */
-import { concat, equal, leftPadded, toBigInt, toHex, uint, type Bytes } from '@healthtrust/kit'
+import { concat, equal, leftPadded, toBigInt, toHex, uint, type Bytes } from '../bytes'
 import { at, hex, hexList, list, Malformed, Missing, object, type Value } from './read'
 import { bytesItem, keccak256, rlpDecode, trieValue } from './trie'
 

@@ -1,5 +1,5 @@
 /** Keccak-256, RLP and proofs of Ethereum's Merkle-Patricia trie (Yellow Paper, appendices B and D). */
-import { bareHex, equal, toBigInt, type Bytes } from '@healthtrust/kit'
+import { bareHex, equal, toBigInt, type Bytes } from '../bytes'
 import { keccak_256 } from '@noble/hashes/sha3'
 import { Malformed } from './read'
 

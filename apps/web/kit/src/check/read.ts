@@ -2,7 +2,7 @@
  * Reading documents that nobody vouches for: JSON without doubtful parts, members and bytes taken out with their shape checked. What does
  * not fit throws {@link Malformed}; what is not there but need not be throws {@link Missing}.
  */
-import { fromHex, toBigInt, utf8, type Bytes } from '@healthtrust/kit'
+import { fromHex, toBigInt, utf8, type Bytes } from '../bytes'
 
 /** Integers are bigint, other numbers number: `1` and `1.0` differ where bytes are made of them. */
 export type Value = null | boolean | bigint | number | string | Value[] | { [key: string]: Value }

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { check, checkTexts, CODES, MANDATORY } from '../src/check'
+import lines from '../src/check/lines.json'
 import { parseJson, type Value } from '../src/check/read'
-import { allWords } from '../src/words'
 
 const read = (name: string): string => readFileSync(new URL(`../../../../tests/shared/${name}.json`, import.meta.url), 'utf8')
 const verdicts = JSON.parse(read('verdicts')) as {
@@ -79,6 +79,6 @@ describe('texts', () => {
 
 describe('words', () => {
   it('are those of core/verify.py', () => {
-    expect(allWords).toEqual((JSON.parse(read('verdicts')) as { words: unknown }).words)
+    expect(lines).toEqual((JSON.parse(read('verdicts')) as { words: unknown }).words)
   })
 })

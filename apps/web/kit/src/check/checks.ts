@@ -2,26 +2,11 @@
  * The checks of a proof bundle, one function a line, the same lines in the same order as `core/verify.py`. Each returns whether its line
  * holds, or throws Missing where what it needs is not shown; anything else thrown means that the line does not hold.
  */
-import {
-  type Bytes,
-  concat,
-  equal,
-  hmacSm3,
-  kindWord,
-  leafHash,
-  leftPadded,
-  REASONS,
-  rootFromPath,
-  sm3,
-  sm3Times,
-  toBase64,
-  toBigInt,
-  toHex,
-  treeRoot,
-  uint,
-  verify as sm2Verify,
-} from '@healthtrust/kit'
-import { canonicalBytes } from './canonical'
+import { type Bytes, concat, equal, kindWord, leftPadded, toBase64, toBigInt, toHex, uint } from '../bytes'
+import { hmacSm3, sm3, sm3Times, verify as sm2Verify } from '../crypto'
+import { REASONS } from '../decision'
+import { leafHash, rootFromPath, treeRoot } from '../merkle'
+import { canonicalBytes } from '../canonical'
 import { codeNumber, decideShown, elements, reasonNumber, scopeWords } from './decide'
 import { mapping, readEvidence, SLOTS, unpack, type Evidence } from './evidence'
 import {
@@ -104,20 +89,25 @@ function leadsTo(leaf: Uint8Array, proof: Value, root: Uint8Array): boolean {
   return found !== null && equal(found, root)
 }
 
-function record({ part, entry }: Subject): boolean {
-  const d = part('record', 'disclosure')
+/** The commitment that a release leads to; null, or Malformed thrown, where it does not name every element exactly once. */
+export function disclosedCommitment(d: Value): Bytes | null {
   const count = small(at(d, 'elementCount'), 256)
   const [values, salts, hashes] = ['values', 'salts', 'hashes'].map((name) => at(d, name)) as [Value, Value, Value]
   const numbers = Array.from({ length: count }, (_, i) => String(i + 1))
   const shown = [...names(values), ...names(hashes)].sort()
   if (count < 1 || shown.join() !== [...numbers].sort().join() || names(values).sort().join() !== names(salts).sort().join())
-    return false
+    return null
   const leaf = (n: string): Bytes =>
     n in object(values)
       ? leafHash(concat(uint(Number(n), 2), hex(at(salts, n)), canonicalBytes(at(values, n))))
       : hex(at(hashes, n))
   const made = concat(kindWord('healthtrust/record/v1'), hex(at(d, 'schema')), treeRoot(numbers.map(leaf)))
-  return equal(hmacSm3(hex(at(d, 'commitmentSalt')), made), entry.slice(128, 160))
+  return hmacSm3(hex(at(d, 'commitmentSalt')), made)
+}
+
+function record({ part, entry }: Subject): boolean {
+  const made = disclosedCommitment(part('record', 'disclosure'))
+  return made !== null && equal(made, entry.slice(128, 160))
 }
 
 const elementNumber = (name: string): bigint => {
@@ -186,13 +176,9 @@ function askedMask(fields: Value, count: bigint): bigint {
   return Array.isArray(fields) ? elements(fields) : hexNumber(fields)
 }
 
-function consent(s: Subject): boolean {
-  const a = s.artefact
-  if (a === null) {
-    if (s.own) throw new Missing()
-    return false
-  }
-  if (at(a, 'kind') !== 'healthtrust/consent-artefact' || amount(at(a, 'version')) != 1n) return false
+/** Consent id of an artefact that says what its subject signed; null where it does not. */
+export function signedConsent(a: Value): Bytes | null {
+  if (at(a, 'kind') !== 'healthtrust/consent-artefact' || amount(at(a, 'version')) != 1n) return null
   const id = sm3Times(hex(at(a, 'seed')), Math.max(1, small(at(a, 'scope', 'uses'), MOST_USES)))
   const words = scopeWords(at(a, 'scope'))
   const message = hex(at(a, 'message'), null)
@@ -205,8 +191,17 @@ function consent(s: Subject): boolean {
   )
   const kind = { 192: 'healthtrust/consent-grant/v1', 224: 'healthtrust/consent-amend/v1' }[message.length]
   const shaped = kind && equal(message.slice(0, 32), kindWord(kind)) && equal(message.slice(64, 184), body)
-  const isNamed = equal(hex(at(a, 'consent')), id) && s.receiptHas('consent', id)
-  return Boolean(shaped) && isNamed && sm2Verify(message, hex(at(a, 'signature'), 64), hex(at(a, 'publicKey'), 64))
+  const signed = shaped && equal(hex(at(a, 'consent')), id)
+  return signed && sm2Verify(message, hex(at(a, 'signature'), 64), hex(at(a, 'publicKey'), 64)) ? id : null
+}
+
+function consent(s: Subject): boolean {
+  if (s.artefact === null) {
+    if (s.own) throw new Missing()
+    return false
+  }
+  const id = signedConsent(s.artefact)
+  return id !== null && s.receiptHas('consent', id)
 }
 
 function decision({ part, artefact, state, q }: Subject): boolean {

@@ -1,20 +1,7 @@
 /** Scope words and the decision (docs/formats.md, 5 and 6) for documents as shown, whatever is in them. */
-import {
-  type Bytes,
-  concat,
-  decide,
-  type Decision,
-  type Hex,
-  type Kind,
-  kindWord,
-  REASONS,
-  terms,
-  toBigInt,
-  toHex,
-  uint,
-  word,
-  ZERO_WORD,
-} from '@healthtrust/kit'
+import { type Bytes, concat, type Hex, kindWord, toBigInt, toHex, uint, word, ZERO_WORD } from '../bytes'
+import { decide, type Decision, REASONS } from '../decision'
+import { type Kind, terms } from '../vocabulary'
 import { amount, at, hex, hexList, integer, list, Malformed, small, textOf, type Value } from './read'
 
 const ALL_BITS = (1n << 256n) - 1n
