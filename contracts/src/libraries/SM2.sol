@@ -16,6 +16,12 @@ library SM2 {
     uint256 internal constant GX = 0x32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7;
     uint256 internal constant GY = 0xBC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0;
 
+    /// @dev 2G and 3G, which every table holds.
+    uint256 private constant GX2 = 0x56CEFD60D7C87C000D58EF57FA73BA4D9C0DFA08C08A7331495C2E1DA3F2BD52;
+    uint256 private constant GY2 = 0x31B7E7E6CC8189F668535CE0F8EAF1BD6DE84C182F6C8E716F780D3A970A23C3;
+    uint256 private constant GX3 = 0xA97F7CD4B3C993B4BE2DAA8CDB41E24CA13F6BD945302244E26918F1D0509EBF;
+    uint256 private constant GY3 = 0x530B5DD88C688EF5CCC5CEC08A72150F7C400EE5CD045292AAACDD037458F6E6;
+
     uint256 private constant POINT = 128; // bytes of a point in memory
     uint256 private constant TABLE = 2048; // bytes of 16 points
 
@@ -53,12 +59,14 @@ library SM2 {
         }
         _put(table, 0, 0, 0);
         _put(table + POINT, GX, GY, 1);
-        _put(table + 4 * POINT, x, y, 1);
-        for (uint256 to = 2; to < 16; ++to) {
-            if (to == 4) continue;
-            // One G or, in the first column, one Q more than a point made before.
-            uint256 step = to % 4 == 0 ? 4 : 1;
-            _add(table + to * POINT, table + (to - step) * POINT, table + step * POINT);
+        _put(table + 2 * POINT, GX2, GY2, 1);
+        _put(table + 3 * POINT, GX3, GY3, 1);
+        uint256 q = table + 4 * POINT;
+        _put(q, x, y, 1);
+        _double(q + 4 * POINT, q);
+        _add(q + 8 * POINT, q + 4 * POINT, q);
+        for (uint256 row = q; row < table + TABLE; row += 4 * POINT) {
+            for (uint256 i = POINT; i < 4 * POINT; i += POINT) _add(row + i, row, table + i);
         }
     }
 
