@@ -7,13 +7,13 @@ from typing import Protocol, TypedDict
 
 
 class PartStatus(TypedDict):
-    """One process of a network. ``height`` is the number of its newest block, −1 when it has no chain or does not answer."""
+    """One process of a network. ``height``: the number of its newest block; None when it keeps no chain or does not answer."""
 
     name: str
     role: str
     pid: int | None
     address: str
-    height: int
+    height: int | None
 
 
 class NetworkStatus(TypedDict):
@@ -40,8 +40,8 @@ class Network(Protocol):
     def stop(self) -> None:
         """End every part in order; what it acknowledged is on disk."""
 
-    def kill(self, part: str) -> None:
-        """SIGKILL one part: what a power cut does to it."""
+    def kill(self, *parts: str) -> None:
+        """SIGKILL parts at once: what a power cut does to them. ``leader`` stands for whichever part leads now."""
 
     def heal(self) -> None:
         """Start every part that does not run, and wait until the network is whole and in step."""

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-BLOCK = 50
+BLOCK = 100
 _FIRST, _END = 15000, 31950
 
 

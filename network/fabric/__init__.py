@@ -18,15 +18,16 @@ It holds no secret and can be handed to every member; PEM texts are inside, so i
 Peers present certificates for the host of their address, so no name override is needed; every connection is TLS (1.2 or 1.3), and
 peers and orderers ask no client certificate: a caller is known by the signature of its proposals.
 
-**Accounts.** ``network.issue("Org1MSP", "gateway", public_key)`` gives the PEM certificate of a client of that organisation (P-256
-key, organisational unit ``client``); the caller keeps its private key. It works whether the network runs or not, as long as the
-home is there.
+**Accounts.** ``network.issue("Org1MSP", "gateway", public_key)`` gives the PEM certificate of a client of that organisation
+(P-256 key, organisational unit ``client``); the caller keeps its private key. It works whether the network runs or not, as long
+as the home is there.
 
 **Chaincode** is a server process for each organisation (chaincode as a service), started with
 
-    CHAINCODE_ID, CHAINCODE_SERVER_ADDRESS     package id, host:port to listen on
-    CHAINCODE_TLS_KEY, CHAINCODE_TLS_CERT      files (PEM): its own key and certificate
-    CHAINCODE_CLIENT_CA_CERT                   file (PEM): only a peer with a certificate of this CA may connect
+    CORE_CHAINCODE_ID_NAME                     package id
+    CHAINCODE_SERVER_ADDRESS                   host:port to listen on
+    CHAINCODE_TLS_KEY_FILE, …_CERT_FILE        files (PEM): its own key and certificate
+    CHAINCODE_CLIENT_CA_FILE                   file (PEM): only a peer with a certificate of this CA may connect
 
 and serves TLS with client certificates required. ``network.commit_chaincode(name)`` puts a definition ``name`` on the channel;
 any number of names share the one package and server. Each name has its own state: an alliance of its own.
