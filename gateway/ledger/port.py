@@ -87,7 +87,13 @@ class Block:
 @dataclass(frozen=True, slots=True)
 class LedgerInfo:
     """Which ledger this is and who we are on it. ``contracts``: name → address; ``finality``: blocks on top until a write is
-    final."""
+    final. What differs between kinds of ledgers, so that callers need not know kinds:
+
+    ``history``: questions can be asked of earlier blocks, not only of the head. ``endorses``: ``prepare`` has the write carried
+    out by the organisations' peers, so that refusals come from it, a write cannot build on one that is not settled, and there
+    are no nonces. ``steady``: blocks come without writes too, so that an old head means a sick node; where they do not, the time
+    a contract judges a read by is the caller's now.
+    """
 
     kind: str
     ledger_id: bytes
@@ -96,6 +102,9 @@ class LedgerInfo:
     genesis: bytes
     account: str
     finality: int
+    history: bool = True
+    endorses: bool = False
+    steady: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ class Reason(StrEnum):
     NOT_FOUND = "not_found"
     REJECTED = "rejected"
     NONCE = "nonce"
+    CONFLICT = "conflict"
+    ENDORSEMENT = "endorsement"
     UNDERPRICED = "underpriced"
     DUPLICATE = "duplicate"
     BEHIND = "behind"
@@ -49,6 +51,9 @@ _ADVICE: dict[Reason, str] = {
     Reason.NOT_FOUND: "The node does not know this block, transaction or contract: check the identifier.",
     Reason.REJECTED: "The contract said no: the caller reads the detail (the contract's error name) and changes the request.",
     Reason.NONCE: "The account's counter moved: the outbox takes a fresh number and signs again.",
+    Reason.CONFLICT: "Something it had read changed before it was ordered; it did nothing: the outbox prepares it again.",
+    Reason.ENDORSEMENT: "Too few organisations' peers said the same: the outbox prepares it again; if it lasts, the operators "
+    "compare the peers' chaincode and heights.",
     Reason.UNDERPRICED: "The node wants a higher fee: the outbox replaces the transaction, or the operator sets a fee.",
     Reason.DUPLICATE: "The node already has this transaction: ask for its outcome.",
     Reason.BEHIND: "The node's head is too old: the operator looks at clock and peers; nothing is decided meanwhile.",

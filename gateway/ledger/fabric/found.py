@@ -1,0 +1,83 @@
+"""Founding an alliance under a chaincode name: the one transaction that a name takes once (docs/ledger.md, Fabric)."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from core.canonical import canonical
+from core.crypto import sm3
+from core.messages import fabric_contract
+from gateway.ledger.fabric.blocks import VALID, read_block
+from gateway.ledger.fabric.codec import Codec
+from gateway.ledger.fabric.errors import translated, validation_error
+from gateway.ledger.fabric.gateway import Gateway
+from gateway.ledger.fabric.open import Deployment
+from gateway.ledger.fabric.proposal import Proposal
+from gateway.ledger.reasons import LedgerError
+
+CONTRACTS = (
+    "SM2Verifier",
+    "Alliance",
+    "Registry",
+    "Identity",
+    "Schema",
+    "DataIndex",
+    "Consent",
+    "Access",
+    "Workflow",
+    "Evidence",
+)
+
+
+@dataclass(frozen=True)
+class Founder:
+    """The first member: id, public code, SM2 key (x‖y), role bits. Its account is that of the gateway's identity."""
+
+    id: bytes
+    code: str
+    public: bytes
+    roles: int
+
+
+def found(gateway: Gateway, chaincode: str, name: str, first: Founder) -> Deployment:
+    """Found the alliance ``name``. Raises LedgerError rejected (AlreadyFounded) when the chaincode name is taken."""
+    proposed = gateway.propose(chaincode, [b"Alliance.found", canonical(_arguments(gateway, name, first))])
+    block = _committed(gateway, proposed)
+    with translated("prepare"):
+        ledger_id = gateway.evaluate(gateway.propose(chaincode, [b"Alliance.ledgerId", b"{}"]))
+        genesis = read_block(next(gateway.blocks(0, 0)))
+    word = bytes.fromhex(ledger_id.decode().strip('"')[2:])
+    return Deployment(gateway.channel, chaincode, genesis.hash, word, block, addresses(gateway.channel, chaincode))
+
+
+def addresses(channel: str, chaincode: str) -> dict[str, str]:
+    """Contract addresses: the last 20 bytes of each contract's word."""
+    return {name: "0x" + fabric_contract(channel, f"{chaincode}.{name}")[12:].hex() for name in CONTRACTS}
+
+
+def _arguments(gateway: Gateway, name: str, first: Founder) -> dict[str, Any]:
+    member = {
+        "id": "0x" + first.id.hex(),
+        "nameDigest": "0x" + sm3(first.code.encode()).hex(),
+        "roles": first.roles,
+        "x": "0x" + first.public[:32].hex(),
+        "y": "0x" + first.public[32:].hex(),
+        "account": gateway.identity.account,
+    }
+    return {"name": name, "salt": "0x" + secrets.token_hex(32), "first": member}
+
+
+def _committed(gateway: Gateway, proposed: Proposal) -> int:
+    """Height of the block that has it. Waits."""
+    id, refusal = "0x" + proposed.id, Codec().refusal
+    with translated("endorse", id, refusal):
+        transaction = gateway.endorse(proposed)
+    with translated("submit", id):
+        gateway.submit(proposed.id, transaction)
+    with translated("commit", id):
+        status = gateway.commit_status(proposed.id, timeout=6 * gateway.timeout)
+    if status.code != VALID:
+        raise LedgerError(validation_error(status.code), "commit", id, status.code)
+    return status.height
