@@ -157,10 +157,20 @@ class Chain:
                 self.ask("eth_sendRawTransaction", "0x" + raw.hex())
         return max(self._mined(tx) for tx in hashes)
 
+    def _receipt(self, tx: str) -> dict[str, Any] | None:
+        """A transaction's receipt, None while there is none: Ethereum's nodes then say null, CometBFT's answer with an error."""
+        try:
+            receipt: dict[str, Any] | None = self.ask("eth_getTransactionReceipt", tx)
+        except DeployError as error:
+            if "tx not found" in str(error):
+                return None
+            raise
+        return receipt
+
     def _mined(self, tx: str) -> int:
         deadline = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < deadline:
-            receipt = self.ask("eth_getTransactionReceipt", tx)
+            receipt = self._receipt(tx)
             if receipt is not None:
                 if int(receipt["status"], 16) != 1:
                     raise DeployError(f"deployment transaction {tx} failed in block {int(receipt['blockNumber'], 16)}")

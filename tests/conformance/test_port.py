@@ -49,6 +49,8 @@ def test_c003_blocks_are_found_by_height_and_hash_and_form_a_chain(common: World
 
 def test_c004_the_genesis_block_is_the_genesis_of_the_info(common: World) -> None:
     genesis = common.ledger.block(0)
+    if genesis is not None and genesis.hash == bytes(32):
+        genesis = common.ledger.block(1)  # the chain's own first block; 0 is only what it calls its parent
     assert genesis is not None
     assert genesis.hash == common.ledger.info().genesis
 
@@ -172,12 +174,16 @@ def test_c017_a_used_nonce_is_refused_with_reason_nonce(common: World) -> None:
 
 
 def test_c018_a_later_nonce_waits_for_the_earlier(common: World) -> None:
+    """In the node's pool, or with us where the node refuses a gap; it is done once, after the earlier."""
     first = common.ledger.prepare(evidence("c018 a"))
     second = common.ledger.prepare(evidence("c018 b"), nonce=first.nonce + 1)
-    common.ledger.submit(second)
+    (early,) = common.ledger.submit([second])
     time.sleep(0.5)
-    assert common.ledger.outcome(second.id).status == "pending"
-    common.ledger.submit(first)
+    if isinstance(early, LedgerError):
+        assert (early.reason, common.ledger.outcome(second.id).status) == (Reason.NONCE, "unknown")
+    else:
+        assert common.ledger.outcome(second.id).status == "pending"
+    common.ledger.submit([first, second])
     assert await_outcome(common.ledger, first.id).status == await_outcome(common.ledger, second.id).status == "committed"
 
 

@@ -14,14 +14,15 @@ from gateway.ledger.reasons import LedgerError, Reason
 def block(ctx: Context, height_or_hash: int | bytes) -> Block | None:
     """A block of the canonical chain, or None."""
     answer = fetch(ctx, height_or_hash)
-    return None if answer is None else from_json(answer)
+    return None if answer is None else _at(height_or_hash, answer)
 
 
 def blocks(ctx: Context, heights: Sequence[int]) -> list[Block | None]:
     """The blocks at these heights, None where there is none (yet)."""
     with translated(ctx.abis, "prepare"):
         answers = ctx.rpc.all([("eth_getBlockByNumber", [hex(height), False]) for height in heights])
-    return [from_json(found) if (found := _object(answer)) is not None else None for answer in answers]
+    found = [_object(answer) for answer in answers]
+    return [None if block is None else _at(height, block) for height, block in zip(heights, found, strict=True)]
 
 
 def fetch(ctx: Context, height_or_hash: int | bytes) -> dict[str, Any] | None:
@@ -40,6 +41,15 @@ def fetch(ctx: Context, height_or_hash: int | bytes) -> dict[str, Any] | None:
         if e.reason is Reason.NOT_FOUND:
             return None
         raise
+
+
+def _at(height_or_hash: int | bytes, answer: dict[str, Any]) -> Block:
+    """The block asked for. A chain that begins at block 1 answers with it when asked for block 0: then block 0 is what block 1
+    calls its parent, so that every chain has heights from 0 without a gap."""
+    found = from_json(answer)
+    if height_or_hash == 0 and found.height == 1:
+        return Block(0, found.parent, bytes(32), found.time)
+    return found
 
 
 def from_json(answer: dict[str, Any]) -> Block:

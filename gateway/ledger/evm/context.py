@@ -18,7 +18,8 @@ from gateway.ledger.reasons import LedgerError, Reason
 
 @dataclass
 class Context:
-    """One open ledger. ``max_head_age``: seconds. ``account`` None: read-only."""
+    """One open ledger. ``max_head_age``: seconds. ``account`` None: read-only. ``comet``: a CometBFT chain behind an Ethereum
+    face (docs/decisions/0013): its first block is 1, its index comes after its blocks, and its pool is shown only in part."""
 
     rpc: Rpc
     abis: Abis
@@ -26,11 +27,13 @@ class Context:
     max_head_age: float
     account: LocalAccount | None
     gas_price: int = 0
+    comet: bool = False
     names: dict[str, str] = field(init=False)
     lock: threading.Lock = field(default_factory=threading.Lock)
     expected: Block | None = None
     recent: list[Block] = field(default_factory=list)
     next_nonce: int | None = None
+    taken: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.names = {address.lower(): name for name, address in self.info.contracts.items()}

@@ -93,6 +93,7 @@ def _same_chain(ctx: Context) -> None:
     if ledger_id != "0x" + ctx.info.ledger_id.hex():
         raise _wrong("ledger id", "0x" + ctx.info.ledger_id.hex(), ledger_id)
     ctx.gas_price = int(price, 16)
+    ctx.comet = int(genesis["number"], 16) != 0
 
 
 def _wrong(what: str, wanted: object, got: object) -> LedgerError:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import time
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.ledger.evm.context import Context
@@ -10,6 +13,11 @@ from gateway.ledger.evm.events import decode_logs
 from gateway.ledger.evm.rpc import RpcError
 from gateway.ledger.port import Outcome
 from gateway.ledger.reasons import LedgerError, Reason
+
+TAKEN_SECONDS = 10.0
+YOUNG_BLOCKS = 64
+UNSPECIFIED = -32000
+_UNKNOWN = re.compile(r"(tx|transaction) not found", re.IGNORECASE)
 
 
 def outcome(ctx: Context, id: str) -> Outcome:
@@ -23,14 +31,44 @@ def outcome_many(ctx: Context, ids: list[str]) -> list[Outcome]:
         head, *receipts = ctx.rpc.batch([("eth_blockNumber", []), *(("eth_getTransactionReceipt", [id]) for id in ids)])
         if isinstance(head, RpcError):
             raise head
-        found = {id: r for id, r in zip(ids, receipts, strict=True) if isinstance(r, dict)}
-        missing = [id for id in ids if id not in found]
-        known = dict(zip(missing, ctx.rpc.batch([("eth_getTransactionByHash", [id]) for id in missing]), strict=True))
-    return [_mined(ctx, id, found[id], int(head, 16)) if id in found else _unmined(id, known[id]) for id in ids]
+        found = {id: r for id, r in zip(ids, receipts, strict=True) if _present(r)}
+        known = known_to(ctx, [id for id in ids if id not in found])
+    return [
+        _mined(ctx, id, found[id], int(head, 16)) if id in found else Outcome(id, "pending" if id in known else "unknown")
+        for id in ids
+    ]
 
 
-def _unmined(id: str, transaction: Any) -> Outcome:
-    return Outcome(id, "pending" if isinstance(transaction, dict) else "unknown")
+def known_to(ctx: Context, ids: Sequence[str]) -> set[str]:
+    """Those of the transactions without a receipt that the node has all the same. Raises RpcError, LedgerError.
+
+    A CometBFT node writes its index after the block, and lists only the first of those that wait: so what stands in a young
+    block, or was taken a moment ago, is known to it too. To believe otherwise would send a write twice.
+    """
+    answers = ctx.rpc.batch([("eth_getTransactionByHash", [id]) for id in ids])
+    known = {id for id, answer in zip(ids, answers, strict=True) if _present(answer)}
+    if ctx.comet and len(known) < len(ids):
+        known |= {id for id in ids if time.monotonic() - ctx.taken.get(id, -TAKEN_SECONDS) < TAKEN_SECONDS}
+        known |= _in_young_blocks(ctx, set(ids) - known)
+    return known
+
+
+def _in_young_blocks(ctx: Context, ids: set[str]) -> set[str]:
+    """Those that stand in one of the newest blocks."""
+    if not ids:
+        return ids
+    head = int(ctx.rpc.call("eth_blockNumber"), 16)
+    blocks = ctx.rpc.all([("eth_getBlockByNumber", [hex(h), False]) for h in range(max(1, head - YOUNG_BLOCKS + 1), head + 1)])
+    return ids.intersection(id for block in blocks if block is not None for id in block["transactions"])
+
+
+def _present(answer: Any) -> bool:
+    """Whether the node knows it. Some say null, some answer with an error; any other error is raised: it is no answer."""
+    if isinstance(answer, RpcError):
+        if answer.code == UNSPECIFIED and _UNKNOWN.search(answer.message):
+            return False
+        raise answer
+    return isinstance(answer, dict)
 
 
 def _mined(ctx: Context, id: str, receipt: dict[str, Any], head: int) -> Outcome:
