@@ -105,13 +105,13 @@ class FabricNetwork:
         services = [self._part(o.chaincode, "chaincode", o.chaincode_address, None) for o in plan.organisations]
         parts = [*orderers, *peers, *services]
         heights = {part["height"] for part in (*orderers, *peers)}
-        led = sum(part["role"] == "leader" for part in orderers) == 1
+        led = plan.consensus == "bft" or sum(part["role"] == "leader" for part in orderers) == 1
         whole = all(part["pid"] for part in parts) and len(heights) == 1 and None not in heights
         met = all(count >= len(peers) - 1 for count in known)
         return {"kind": "fabric", "consensus": plan.consensus, "ready": led and whole and met, "parts": parts}
 
     def leader(self) -> str:
-        """The name of the orderer that leads. Raises NetworkError when none does."""
+        """The name of the orderer that leads (SmartBFT: that made the newest block). Raises NetworkError when none does."""
         for orderer in self._live_orderers():
             if health.leads(orderer, self.layout.channel):
                 return orderer.name
@@ -205,7 +205,8 @@ class FabricNetwork:
         self._wait("an orderer leads", self._led, [o.name for o in plan.orderers])
 
     def _led(self) -> bool:
-        return any(health.leads(o, self.layout.channel) for o in self._live_orderers())
+        """Whether somebody leads. With SmartBFT that shows only in the next block, so it is not waited for."""
+        return self.layout.consensus == "bft" or any(health.leads(o, self.layout.channel) for o in self._live_orderers())
 
     def _settle_members(self) -> None:
         """Make the channel's members those of the layout."""
@@ -263,9 +264,12 @@ class FabricNetwork:
         return live
 
     def _orderer(self) -> Orderer:
-        """The orderer to send to: the leader, because others only pass on. Raises NetworkError when none leads."""
-        name = self.leader()
-        return next(o for o in self.layout.orderers if o.name == name)
+        """The orderer to send to: the leader where it is known, because others only pass on. Raises NetworkError when none
+        runs."""
+        live = self._live_orderers()
+        if not live:
+            raise NetworkError("no orderer runs: start the network first")
+        return next((o for o in live if health.leads(o, self.layout.channel)), live[0])
 
     def _orderer_status(self, orderer: Orderer) -> PartStatus:
         name = self.layout.channel
