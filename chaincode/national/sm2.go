@@ -20,7 +20,7 @@ func Verify(e, r, s, x, y words.Word) bool {
 	if err != nil {
 		return false
 	}
-	return sm2.Verify(key, e[:], new(big.Int).SetBytes(r[:]), new(big.Int).SetBytes(s[:]))
+	return sm2.Verify(key, e[:], number(r), number(s))
 }
 
 // VerifyMessage verifies over SM3(z ‖ message), and returns that digest.
@@ -44,6 +44,8 @@ func publicKey(x, y words.Word) (*ecdsa.PublicKey, error) {
 	point = append(append(point, x[:]...), y[:]...)
 	return sm2.NewPublicKey(point)
 }
+
+func number(w words.Word) *big.Int { return new(big.Int).SetBytes(w[:]) }
 
 // makeZPrefix is ENTL ‖ ID ‖ a ‖ b ‖ Gx ‖ Gy; a = p - 3 on this curve.
 func makeZPrefix() []byte {
