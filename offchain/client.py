@@ -93,6 +93,45 @@ class Listing:
     receipt: int
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedConsent:
+    """A consent as its grantee holds it: id, scope words and salt of the commitment."""
+
+    consent: bytes
+    words: bytes
+    salt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One decision asked for. ``fields``: a mask too; ``consent``: id of one of those shown."""
+
+    subject: bytes
+    record: bytes
+    schema: bytes
+    category: str
+    consent: bytes | None = None
+    purpose: str = "TREAT"
+    role: str = "physician"
+    fields: Fields | int = "all"
+
+    def document(self) -> dict[str, Any]:
+        """As it travels."""
+        fields = to_hex(self.fields.to_bytes(32, "big")) if isinstance(self.fields, int) else self.fields
+        named = {name: to_hex(getattr(self, name)) for name in ("subject", "record", "schema")}
+        said = {"category": self.category, "purpose": self.purpose, "role": self.role}
+        return {**named, **said, "fields": fields, "consent": None if self.consent is None else to_hex(self.consent)}
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A gate's decision: outcome and reason as in receipts, and the mask of fields (0 unless permit)."""
+
+    outcome: str
+    reason: str
+    fields: int
+
+
 class GateClient:
     """One gate, asked by one person. ``url``: the gate's public URL, which is part of what is signed."""
 
@@ -175,6 +214,12 @@ class GateClient:
     def list_own(self, subject: bytes, after: int = -1) -> Listing:
         """A resident's own records at this custodian."""
         return self.list(subject, purpose="PATRQT", role="resident", after=after)
+
+    def decide(self, asks: Sequence[Ask], consents: Sequence[OpenedConsent] = ()) -> Sequence[Decided]:
+        """May I read these, and which fields? Nothing is read, nothing is kept. At most 200 asks. Raises as :meth:`read`."""
+        shown = [{"consent": to_hex(c.consent), "words": to_hex(c.words), "salt": to_hex(c.salt)} for c in consents]
+        answer = self._send("POST", "/decisions", {"consents": shown, "asks": [a.document() for a in asks]})
+        return [Decided(d["outcome"], d["reason"], int(d["fields"], 16)) for d in answer["decisions"]]
 
     def complete(self, bundle: dict[str, Any]) -> dict[str, Any]:
         """The bundle with what the ledger holds by now: the receipt's batch and the storage proofs. Raises as :meth:`read`."""

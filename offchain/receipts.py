@@ -219,12 +219,18 @@ class ReceiptLog:
 
     def claim(self, nonce: bytes, expires: int) -> bool:
         """Use up a nonce of a request that needs no receipt. False if it was used before."""
+        return self.claim_many([(nonce, expires)])[0]
+
+    def claim_many(self, claims: Sequence[tuple[bytes, int]]) -> list[bool]:
+        """:meth:`claim` for nonces with their expiry, in one transaction."""
+        drafts = [Draft({}, nonce, expires) for nonce, expires in claims]
         with self._lock, self._writing.begin() as connection:
             self._locked_head(connection)
-            fresh = _unused(connection, [Draft({}, nonce, expires)])
+            fresh = _unused(connection, drafts)
             if fresh:
-                connection.execute(insert(NonceRow), [{"tag": nonce, "expires": expires}])
-            return bool(fresh)
+                connection.execute(insert(NonceRow), [{"tag": d.nonce, "expires": d.expires} for d in fresh])
+        unused = {id(d) for d in fresh}
+        return [id(d) in unused for d in drafts]
 
     def mark_delivered(self, number: int) -> None:
         """The answer was handed to the network. Stored with the next write: after a crash in between it counts as undelivered."""

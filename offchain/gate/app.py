@@ -24,7 +24,7 @@ from core import crypto
 from core.hexes import to_hex
 from core.ids import organisation_id
 from core.vocabulary import category_code
-from core.words import kind_word
+from core.words import kind_word, word
 from gateway.keyring import Keyring, load_or_create
 from gateway.ledger import outbox
 from gateway.ledger.db import open_sessions
@@ -39,6 +39,7 @@ from offchain.envelope import Envelope
 from offchain.gate.admission import Admission, Incoming
 from offchain.gate.crosscheck import CrossCheck, StopSwitch
 from offchain.gate.custody import Custody
+from offchain.gate.deciding import Answered, Decider
 from offchain.gate.http import Answer, SignedRoute
 from offchain.gate.keeper import Keeper, Leadership, Publisher
 from offchain.gate.onsite import onsite_payload
@@ -102,6 +103,16 @@ class Gate:
         self.admission = Admission(self.view, policy, clock)
         self.custody = self._custody(ring)
         self.crosscheck = CrossCheck(self.ledger, self.view, policy.contract_check_share, self.switch, self._stop)
+        self.decider = Decider(
+            store=self.id,
+            view=self.view,
+            admission=self.admission,
+            writer=self.writer,
+            crosscheck=self.crosscheck,
+            documents=standards.by_id,
+            stopped=self._stopped,
+            skew=policy.clock_skew_seconds,
+        )
         self.reader = Reader(
             Parts(
                 store=self.id,
@@ -113,7 +124,7 @@ class Gate:
                 writer=self.writer,
                 spender=LedgerSpender(sessions, self.ledger, self.view, settings.ledger.timeout_seconds),
                 crosscheck=self.crosscheck,
-                stopped=lambda: not self.keeper.checked or self.switch.is_set(),
+                stopped=self._stopped,
                 clock=clock,
                 skew=policy.clock_skew_seconds,
                 step=self.options.step,
@@ -129,6 +140,10 @@ class Gate:
         """``POST /records/list``."""
         listed = await self.reader.list(incoming)
         return orjson.dumps({"entries": listed.entries, "next": listed.next, "receipt": listed.receipt}), listed.receipt
+
+    async def decide(self, incoming: Incoming, _scope: Scope) -> Answer:
+        """``POST /decisions``."""
+        return orjson.dumps(decisions_answer(await self.decider.decide(incoming))), None
 
     async def receipt(self, incoming: Incoming, scope: Scope) -> Answer:
         """``GET /receipts/{number}/bundle``: for the one who read and the resident concerned."""
@@ -186,6 +201,9 @@ class Gate:
         engine = sessions.kw["bind"]
         return Custody(self.id, engine, store, Envelope(bytes.fromhex(ring.wrap)), Anchorer(self.id, sessions, folder / "trees"))
 
+    def _stopped(self) -> bool:
+        return not self.keeper.checked or self.switch.is_set()
+
     def _stop(self, written: bytes) -> None:
         self.keeper.record_evidence(STOP_KIND, crypto.sm3(written))
 
@@ -209,6 +227,7 @@ def create_app(settings: Settings, code: str, ledger: Ledger | None = None, opti
     handlers: list[tuple[str, str, Callable[[Incoming, Scope], Awaitable[Answer]]]] = [
         ("POST", "/records/read", gate.read),
         ("POST", "/records/list", gate.list),
+        ("POST", "/decisions", gate.decide),
         ("GET", "/receipts/{number:int}/bundle", gate.receipt),
         ("POST", "/onsite", gate.onsite),
     ]
@@ -238,6 +257,13 @@ def read_answer(reading: Served, custodian_key: bytes) -> dict[str, Any]:
         "decision": bundle["decision"],
         "bundle": bundle,
     }
+
+
+def decisions_answer(answered: Answered) -> dict[str, Any]:
+    """The body of answered decisions."""
+    head = answered.head
+    said = [{"outcome": d.outcome.text, "reason": d.reason.text, "fields": to_hex(word(d.fields))} for d in answered.decisions]
+    return {"block": {"height": head.height, "hash": to_hex(head.hash), "time": head.time}, "decisions": said}
 
 
 def _concerns(receipt: dict[str, Any], caller: Caller) -> bool:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,20 @@ LOOK_SECONDS = 0.05
 
 class Difference(Exception):
     """The contract decided otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision of ours and what it was asked."""
+
+    request: Request
+    consent: bytes | None
+    shown: Shown
+    decision: Decision
+
+    def words(self) -> tuple[int, int, int]:
+        """As the contract answers: outcome, reason, fields."""
+        return int(self.decision.outcome), int(self.decision.reason), self.decision.fields
 
 
 class StopSwitch:
@@ -75,21 +90,30 @@ class CrossCheck:
 
     async def maybe(self, head: Block, request: Request, consent: bytes | None, shown: Shown, ours: Decision) -> None:
         """Check this one if its turn comes. Raises Difference (the gate is stopped then) or LedgerSilent."""
-        if self._random.random() < self._share:
-            await self.check(head, request, consent, shown, ours)
+        await self.share_of(head, [Decided(request, consent, shown, ours)])
 
-    async def check(self, head: Block, request: Request, consent: bytes | None, shown: Shown, ours: Decision) -> None:
+    async def share_of(self, head: Block, decided: Iterable[Decided]) -> None:
+        """Check those of many whose turn comes, in one round trip. Raises as :meth:`maybe`."""
+        drawn = [d for d in decided if self._random.random() < self._share]
+        if drawn:
+            await self.check(head, drawn)
+
+    async def check(self, head: Block, decided: Sequence[Decided]) -> None:
         """Ask ``Consent.decide`` at the same block. Raises as :meth:`maybe`."""
-        call = decide_call(request, consent, shown, head.time)
-        theirs = await self._view.call(lambda: self._ledger.read(call, head.hash))
-        if (theirs["outcome"], theirs["reason"], theirs["fields"]) == (int(ours.outcome), int(ours.reason), ours.fields):
-            return
+        calls = [decide_call(d.request, d.consent, d.shown, head.time) for d in decided]
+        answers = await self._view.call(lambda: self._ledger.read_many(calls, head.hash))
+        for ours, theirs in zip(decided, answers, strict=True):
+            if (theirs["outcome"], theirs["reason"], theirs["fields"]) != ours.words():
+                self._stop(head, ours, theirs)
+
+    def _stop(self, head: Block, ours: Decided, theirs: dict[str, Any]) -> None:
+        outcome, reason, fields = ours.words()
         why = {
             "block": to_hex(head.hash),
             "contract": [theirs["outcome"], theirs["reason"], hex(theirs["fields"])],
-            "gate": [int(ours.outcome), int(ours.reason), hex(ours.fields)],
-            "consent": to_hex(consent or ZERO),
-            "requester": to_hex(request.requester),
+            "gate": [outcome, reason, hex(fields)],
+            "consent": to_hex(ours.consent or ZERO),
+            "requester": to_hex(ours.request.requester),
         }
         self._stopped(self._switch.set(why))
         raise Difference

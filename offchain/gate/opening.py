@@ -28,20 +28,16 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the caller shows of a consent. ``words``: scope words as the contract takes them; ``scope``: the same hashed and
-    parsed."""
+    """What the caller shows of a consent. ``words`` and ``salt``: as the contract takes them; ``scope``: the same hashed and
+    parsed; ``artefact``: None where the opened scope alone was shown."""
 
-    artefact: ConsentArtefact | None
     words: bytes
+    salt: bytes
     scope: Opened
-
-    @property
-    def salt(self) -> bytes:
-        """Salt of the commitment."""
-        return ZERO if self.artefact is None else self.artefact.salt
+    artefact: ConsentArtefact | None = None
 
 
-NOTHING = Shown(None, b"", UNOPENED)
+NOTHING = Shown(b"", ZERO, UNOPENED)
 
 
 class Artefacts:
@@ -71,7 +67,7 @@ class Artefacts:
         except HealthTrustError as e:
             raise Unreadable from e
         words = artefact.scope.words()
-        shown = Shown(artefact, words, open_scope(words, artefact.salt))
+        shown = Shown(words, artefact.salt, open_scope(words, artefact.salt), artefact)
         self._opened[name] = shown
         if len(self._opened) > KEPT:
             self._opened.popitem(last=False)

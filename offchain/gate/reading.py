@@ -30,7 +30,7 @@ from offchain.gate.custody import Custody, Damaged, Erased, Held, IndexProof, No
 from offchain.gate.opening import NOTHING, Artefacts, Shown, Unreadable
 from offchain.gate.refusals import Refused, Replayed
 from offchain.gate.spending import Spender, UseNotWon
-from offchain.gate.view import LedgerSilent, LedgerView, Standing
+from offchain.gate.view import Caller, LedgerSilent, LedgerView, Standing
 from offchain.gate.wish import PAGE, ListWish, ReadWish, list_wish, read_wish
 from offchain.gate.writer import ReceiptWriter
 from offchain.receipts import Draft, Receipt
@@ -142,7 +142,8 @@ class Reader:
             raise No("schema_unknown")
         if wish.mask(document.element_count) >> document.element_count:
             raise No("fields_unknown")
-        request = self._request(admitted, standing, wish, document)
+        mask = wish.mask(document.element_count)
+        request = wish.request(admitted.caller.id, standing.organisation, self._p.store, mask)
         # Looked up before deciding, and whatever the decision is: how long a refusal takes says nothing of what is here.
         held = self._p.custody.find(wish.record)
         shown = self._open(wish)
@@ -166,20 +167,6 @@ class Reader:
         if self._p.stopped():
             raise No("gate_stopped")
         return admitted.standing
-
-    def _request(self, admitted: Admitted, standing: Standing, wish: ReadWish, document: DocumentType) -> Request:
-        return Request(
-            subject=wish.subject,
-            requester=admitted.caller.id,
-            organisation=standing.organisation,
-            role=wish.role,
-            purpose=purpose_number(wish.purpose),
-            category=wish.category,
-            custodian=self._p.store,
-            record=wish.record,
-            schema=wish.schema,
-            fields=wish.mask(document.element_count),
-        )
 
     def _open(self, wish: ReadWish | ListWish) -> Shown:
         try:
@@ -336,5 +323,10 @@ class Reader:
 def _refuse_borrowed_name(admitted: Admitted, wish: ReadWish | ListWish) -> None:
     """The decision knows a requester by its id alone, and any organisation may issue a credential for any id: a practitioner
     who is called like the resident would pass for the resident."""
-    if admitted.caller.kind == "practitioner" and admitted.caller.id == wish.subject:
+    if borrows_name(admitted.caller, wish.subject):
         raise No(Reason.REQUEST_MALFORMED.text)
+
+
+def borrows_name(caller: Caller, subject: bytes) -> bool:
+    """Whether a practitioner is called like the resident asked about."""
+    return caller.kind == "practitioner" and caller.id == subject

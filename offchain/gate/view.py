@@ -97,6 +97,16 @@ class LedgerView:
             self._runner = asyncio.create_task(self._run())
         return await answer
 
+    async def states(self, caller: Caller, head: Block, consents: Iterable[bytes]) -> dict[bytes, State]:
+        """Words about this caller and each consent, all of ``head``: a block that :meth:`standing` answered for the same request.
+        Raises LedgerSilent."""
+        wanted = frozenset(consents)
+        at = self._known
+        if at is not None and at.head.hash == head.hash and all((caller, c) in at.states for c in wanted):
+            return {c: at.states[caller, c] for c in wanted}
+        found: dict[bytes, State] = await self.call(lambda: self._states(caller, head, wanted))
+        return found
+
     async def head(self) -> Block:
         """The head, judged as for a read. Raises LedgerSilent."""
         block: Block = await self.call(self._judged_head)
@@ -161,6 +171,14 @@ class LedgerView:
         self._learn_states(at, asked)
         self._known = at
         return at
+
+    def _states(self, caller: Caller, head: Block, consents: Iterable[bytes]) -> dict[bytes, State]:
+        at = self._known if self._known is not None and self._known.head.hash == head.hash else _At(head)
+        self._learn_keys(at, [caller])
+        self._learn_states(at, [(caller, c) for c in consents])
+        if not self._ledger.trusted:
+            raise LedgerSilent("ledger_behind", "lost writes are being put on again")
+        return {c: at.states[caller, c] for c in consents}
 
     def _check_clock(self, head: Block) -> None:
         age = self._clock() - head.time

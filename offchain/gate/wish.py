@@ -8,16 +8,22 @@ from typing import Any
 
 import orjson
 
+from core.decision import Request, open_scope
 from core.errors import HealthTrustError
 from core.hexes import to_bytes
 from core.vocabulary import category_number, purpose_number, role_number
+from offchain.gate.opening import Shown
 from offchain.gate.refusals import BadRequest
 
 ALL = None
 _READ = {"request", "consent", "artefact"}
 _REQUEST = {"subject", "purpose", "record", "schema", "category", "fields", "role"}
+_ASK = _REQUEST | {"consent"}
+_SHOWN = {"consent", "words", "salt"}
 _LIST = {"subject", "purpose", "role", "consent", "artefact", "after", "limit"}
 PAGE = 200
+ASKS = 200
+"""Most decisions asked for in one request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,21 @@ class ReadWish:
         """The mask asked for, of a document type with this many elements."""
         return (1 << elements) - 1 if self.fields is None else self.fields
 
+    def request(self, requester: bytes, organisation: bytes, custodian: bytes, fields: int) -> Request:
+        """What the decision function is asked. ``fields``: the mask."""
+        return Request(
+            self.subject, requester, organisation, self.role, purpose_number(self.purpose), self.category, custodian,
+            self.record, self.schema, fields,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionsWish:
+    """Which decisions are asked for. ``shown``: what the caller opened of the consents named, by consent id."""
+
+    asks: list[ReadWish]
+    shown: dict[bytes, Shown]
+
 
 @dataclass(frozen=True, slots=True)
 class ListWish:
@@ -56,22 +77,43 @@ def read_wish(body: bytes) -> ReadWish:
     """Parse the body of ``POST /records/read``. Raises BadRequest."""
     doc = _document(body, _READ)
     request = doc["request"]
-    if not isinstance(request, dict) or request.keys() != _REQUEST:
-        raise BadRequest(detail=f"request has exactly the members {', '.join(sorted(_REQUEST))}")
+    _members(request, _REQUEST, "request")
     try:
-        return ReadWish(
-            subject=to_bytes(request["subject"], 32, "subject"),
-            purpose=_purpose(request["purpose"]),
-            record=to_bytes(request["record"], 32, "record"),
-            schema=to_bytes(request["schema"], 32, "schema"),
-            category=category_number(request["category"]),
-            fields=_fields(request["fields"]),
-            role=role_number(request["role"]),
-            consent=_consent(doc["consent"]),
-            artefact=_artefact(doc["artefact"]),
-        )
+        return _read_wish(request, doc["consent"], _artefact(doc["artefact"]))
     except (HealthTrustError, TypeError) as e:
         raise _bad(e) from e
+
+
+def decisions_wish(body: bytes) -> DecisionsWish:
+    """Parse the body of ``POST /decisions``. Raises BadRequest."""
+    doc = _document(body, {"consents", "asks"})
+    asks, consents = doc["asks"], doc["consents"]
+    if not isinstance(asks, list) or not isinstance(consents, list) or not 0 < len(asks) <= ASKS or len(consents) > ASKS:
+        raise BadRequest(detail=f"asks is a list of 1 to {ASKS}, consents a list of at most as many")
+    try:
+        shown = {to_bytes(_members(c, _SHOWN, "a consent")["consent"], 32, "consent"): _shown(c) for c in consents}
+        return DecisionsWish([_read_wish(_members(a, _ASK, "an ask"), a["consent"], None) for a in asks], shown)
+    except (HealthTrustError, TypeError) as e:
+        raise _bad(e) from e
+
+
+def _read_wish(request: dict[str, Any], consent: object, artefact: dict[str, Any] | None) -> ReadWish:
+    return ReadWish(
+        subject=to_bytes(request["subject"], 32, "subject"),
+        purpose=_purpose(request["purpose"]),
+        record=to_bytes(request["record"], 32, "record"),
+        schema=to_bytes(request["schema"], 32, "schema"),
+        category=category_number(request["category"]),
+        fields=_fields(request["fields"]),
+        role=role_number(request["role"]),
+        consent=_consent(consent),
+        artefact=artefact,
+    )
+
+
+def _shown(opened: dict[str, Any]) -> Shown:
+    words, salt = to_bytes(opened["words"], None, "words"), to_bytes(opened["salt"], 32, "salt")
+    return Shown(words, salt, open_scope(words, salt))
 
 
 def list_wish(body: bytes) -> ListWish:
@@ -99,6 +141,12 @@ def _document(body: bytes, members: set[str], optional: frozenset[str] | set[str
     if not isinstance(doc, dict) or not members - optional <= doc.keys() <= members:
         raise BadRequest(detail=f"the body has exactly the members {', '.join(sorted(members))}")
     return doc
+
+
+def _members(value: object, members: set[str], name: str) -> dict[str, Any]:
+    if not isinstance(value, dict) or value.keys() != members:
+        raise BadRequest(detail=f"{name} has exactly the members {', '.join(sorted(members))}")
+    return value
 
 
 def _bad(e: Exception) -> BadRequest:

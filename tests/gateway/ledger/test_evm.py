@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_abi.abi import encode as abi_encode
 from eth_utils.crypto import keccak
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.crypto import sm3
 from core.words import kind_word
-from gateway.ledger.abi import artifacts_dir
+from gateway.ledger.abi import artifacts_dir, type_of
 from gateway.ledger.evm import abi, rpc
 from gateway.ledger.evm.context import Context
 from gateway.ledger.evm.errors import to_ledger_error
@@ -376,3 +379,25 @@ def test_events_are_decoded_as_the_reference_library_does(world: World) -> None:
         for p, topic in zip((p for p in spec["inputs"] if p["indexed"]), log["topics"][1:], strict=True):
             values_by_name[p["name"]] = decode([p["type"]], bytes.fromhex(topic[2:]))[0]
         assert event.args == values_by_name
+
+
+@given(st.lists(st.lists(st.binary(min_size=32, max_size=32), min_size=4, max_size=4), max_size=5), st.data())
+def test_lists_of_structs_are_packed_and_cut_as_the_abi_says(queries: list[list[bytes]], data: st.DataObject) -> None:
+    names = ("consent", "requester", "requesterOrganisation", "custodian")
+    rows = [dict(zip(names, q, strict=True)) for q in queries]
+    function = abi.load(["Consent"]).function("Consent", "statesOf", {"queries": rows})
+    plain = abi_encode(["(bytes32,bytes32,bytes32,bytes32)[]"], [queries])
+    assert function.encode({"queries": rows}) == function.selector + plain
+    word, small, kind = st.binary(min_size=32, max_size=32), st.integers(0, 2**32 - 1), st.integers(0, 255)
+    time = st.integers(0, 2**64 - 1)
+    state = st.tuples(st.tuples(word, word, time, time, small, small, kind), kind, kind, st.tuples(word, small, time, time, kind))
+    states = data.draw(st.lists(state, max_size=4))
+    answer = abi_encode([type_of(function.outputs[0])], [states])
+    assert [flat(s) for s in function.decode(answer)] == [[*s[0], s[1], s[2], *s[3]] for s in states]
+    with pytest.raises(LedgerError, match="shorter"):
+        function.decode(answer[:-1])
+
+
+def flat(state: dict[str, Any]) -> list[Any]:
+    """Leaves in the order of the ABI."""
+    return [leaf for value in state.values() for leaf in (value.values() if isinstance(value, dict) else [value])]
