@@ -12,7 +12,7 @@ import typer
 
 from core.errors import ForPeople
 from gateway.settings import default_home, load
-from healthtrust import supervisor
+from healthtrust import network, supervisor
 
 if TYPE_CHECKING:
     from healthtrust.platform import Platform
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Health-data trust platform.")
 mirror_app = typer.Typer(no_args_is_help=True, help="The copy of the chain in SQL: follow, rebuild, compare.")
 app.add_typer(mirror_app, name="mirror")
+app.add_typer(network.app, name="network")
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="State directory (default ~/.healthtrust or HEALTHTRUST_HOME).")]
 PortOption = Annotated[int | None, typer.Option("--port-base", help="Use ports from here on instead of 8080, 8091, 8092, 8545.")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol, TypedDict
+from typing import Protocol, TypedDict, runtime_checkable
 
 
 class PartStatus(TypedDict):
@@ -49,8 +49,13 @@ class Network(Protocol):
     def status(self) -> NetworkStatus:
         """What runs, and how far it is."""
 
+
+@runtime_checkable
+class MemberNetwork(Network, Protocol):
+    """A network whose members can be changed while it runs."""
+
     def add_organisation(self, name: str) -> None:
-        """Let one more organisation in while the network runs: its node joins, catches up and counts."""
+        """Let one more organisation in: its node joins, catches up and counts."""
 
     def remove_organisation(self, name: str) -> None:
-        """Put an organisation out while the network runs: what it signs from now on counts no more."""
+        """Put an organisation out: what it signs from now on counts no more."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from types import TracebackType
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -72,6 +73,13 @@ class FabricNetwork:
         if self._ports is not None:
             self._ports.release()
             self._ports = None
+
+    def __enter__(self) -> FabricNetwork:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
 
     def kill(self, *parts: str) -> None:
         """SIGKILL parts, all at once. ``leader`` is whichever orderer leads now. Raises NetworkError for an unknown name."""
