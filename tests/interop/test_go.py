@@ -1,5 +1,5 @@
-"""The vectors against an independent Go implementation (emmansun/gmsm, as the chaincode uses it), both ways: it checks ours, we check what
-it makes."""
+"""The vectors against an independent Go implementation (emmansun/gmsm, as in the chaincode), both ways: it checks ours, we check
+what it makes."""
 
 from __future__ import annotations
 
