@@ -10,7 +10,6 @@ of ready programs (an installed system) that is used instead.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import platform
@@ -20,12 +19,11 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import ForPeople
+from network.processes import alone
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD_SECONDS = 3600.0
@@ -93,7 +91,7 @@ def build(kind: Kind) -> Path:
     place = ROOT / ".cache" / "bin" / f"{kind.name}-{kind.digest()}"
     if place.is_dir():
         return place
-    with _alone(place.with_suffix(".lock")):
+    with alone(place.with_suffix(".lock")):
         if not place.is_dir():
             _make(kind, place)
     return place
@@ -103,15 +101,6 @@ def _ready(path: Path) -> Path:
     if not path.is_file():
         raise BinaryError(f"{path} is missing: HEALTHTRUST_BINARIES must name a folder that holds every program, or be unset")
     return path
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Hold a lock file for as long as the block runs; others wait."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        yield
 
 
 def _make(kind: Kind, place: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,7 @@ from network.fabric import channel, health, layout, lifecycle, nodes
 from network.fabric.authority import Authority, Role
 from network.fabric.layout import HOST, Consensus, Layout, Orderer, Organisation
 from network.kinds import NetworkStatus, PartStatus
-from network.processes import NetworkError, Processes
+from network.processes import NetworkError, Processes, alone
 
 READY_SECONDS = 180.0
 
@@ -61,11 +62,12 @@ class FabricNetwork:
 
     def start(self) -> None:
         """Make the network if the home is new, start every part, and wait until it is whole. Raises NetworkError, BinaryError."""
-        if layout.load(self.home) is None:
-            self._make()
-        elif self._ports is None:
-            self._ports = ports.claim_again(self.layout.first_port)
-        self.heal()
+        with self._alone():
+            if layout.load(self.home) is None:
+                self._make()
+            elif self._ports is None:
+                self._ports = ports.claim_again(self.layout.first_port)
+            self._settle()
 
     def stop(self) -> None:
         """End every process in order."""
@@ -93,15 +95,8 @@ class FabricNetwork:
     def heal(self) -> None:
         """Bring what runs in line with what should: processes, members of the channel, packages, approvals. Raises NetworkError
         when that does not succeed within a few minutes."""
-        for organisation in self.layout.organisations:
-            self._enrol(organisation)
-        channel.write_first_block(self.layout, self._first_block)
-        self._write_profile()
-        self._start_orderers()
-        self._settle_members()
-        self._start_organisations()
-        self._wait("the network is in step", lambda: self.status()["ready"], self._parts())
-        self._approve(self._committed())
+        with self._alone():
+            self._settle()
 
     def status(self) -> NetworkStatus:
         """What runs, and how far it is."""
@@ -146,21 +141,27 @@ class FabricNetwork:
     def add_organisation(self, name: str) -> None:
         """Let one more organisation in while the network runs: a majority of members signs, its peer joins and catches up. Raises
         NetworkError when the name cannot be taken."""
-        self.layout.with_organisation(name).save()
-        self.heal()
+        with self._alone():
+            self.layout.with_organisation(name).save()
+            self._settle()
 
     def remove_organisation(self, name: str) -> None:
         """Put an organisation out while the network runs; a majority of all members, without its own vote, must stay. Its home is
         kept. Raises NetworkError."""
-        plan = self.layout
-        leaving, staying = plan.organisation(name), plan.without_organisation(name)
-        if len(staying.slots) <= len(plan.slots) // 2:
-            raise NetworkError(f"{name} cannot be put out: a majority of the {len(plan.slots)} members must agree")
-        staying.save()
-        self._processes.stop([leaving.peer, leaving.chaincode])
-        self.heal()
+        with self._alone():
+            plan = self.layout
+            leaving, staying = plan.organisation(name), plan.without_organisation(name)
+            if len(staying.slots) <= len(plan.slots) // 2:
+                raise NetworkError(f"{name} cannot be put out: a majority of the {len(plan.slots)} members must agree")
+            staying.save()
+            self._processes.stop([leaving.peer, leaving.chaincode])
+            self._settle()
 
     # ------------------------------------------------------------------------------------------------- making
+    def _alone(self) -> AbstractContextManager[None]:
+        """Two commands at once do not mend the same thing."""
+        return alone(self.home / "changes.lock")
+
     def _make(self) -> None:
         count, consensus, name = self._wanted
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -199,6 +200,17 @@ class FabricNetwork:
         layout.write_whole(self.profile, json.dumps(content, indent=1).encode())
 
     # ------------------------------------------------------------------------------------------------- starting
+    def _settle(self) -> None:
+        for organisation in self.layout.organisations:
+            self._enrol(organisation)
+        channel.write_first_block(self.layout, self._first_block)
+        self._write_profile()
+        self._start_orderers()
+        self._settle_members()
+        self._start_organisations()
+        self._wait("the network is in step", lambda: self.status()["ready"], self._parts())
+        self._approve(self._committed())
+
     def _start_orderers(self) -> None:
         plan = self.layout
         block = self._first_block.read_bytes()
