@@ -27,7 +27,7 @@ test: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/pages $(STAMPS)/system $(STAM
 	@tools/test.sh
 
 test-fast: $(STAMPS)/test $(STAMPS)/contracts ## the tests that need no node, no browser, no PostgreSQL
-	@$(VENV)/pytest -n 2 -m "not node and not postgres and not browser and not slow"
+	@$(VENV)/pytest -n 2 -m "not node and not fabric and not postgres and not browser and not slow"
 
 check: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/npm ## format, lint, strict types, import rule, pages' types
 	@$(VENV)/ruff format --check .

@@ -2,6 +2,7 @@
 
 =================== ====================================================================================================
 ``evm_chain``       a real EVM node on a free port (session)
+``fabric_chain``    a real Fabric network of three organisations (session; built from Go modules the first time)
 ``world``           a fresh alliance on it: operator, two custodians (``tests/support/world.py``)
 ``shared_world``    one alliance for a whole session, for tests that only add to it
 ``chain``           each ledger driver in turn, for conformance tests
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.chains import DoubleChain, EvmChain
+from tests.support.chains import DoubleChain, EvmChain, FabricChain
 from tests.support.postgres import Server, unavailable
 from tests.support.world import World, build_world
 
@@ -25,6 +26,13 @@ from tests.support.world import World, build_world
 @pytest.fixture(scope="session")
 def evm_chain() -> Iterator[EvmChain]:
     chain = EvmChain()
+    yield chain
+    chain.close()
+
+
+@pytest.fixture(scope="session")
+def fabric_chain() -> Iterator[FabricChain]:
+    chain = FabricChain()
     yield chain
     chain.close()
 

@@ -18,9 +18,10 @@ stage() { # stage NAME COMMAND...   runs pytest, adds up its closing line; a sta
 }
 
 py=.venv/bin/pytest
-stage "pure and in-memory" $py -n 2 -m "not node and not postgres and not browser and not slow"
+stage "pure and in-memory" $py -n 2 -m "not node and not fabric and not postgres and not browser and not slow"
 stage "pages (unit)" npm test --silent
-stage "real node, PostgreSQL, faults" $py -n 2 --dist loadfile -m "(node or postgres or slow) and not browser"
+stage "real node, PostgreSQL, faults" $py -n 2 --dist loadfile -m "(node or postgres or slow) and not browser and not fabric"
+stage "Fabric network" $py -m "fabric and not browser"
 stage "browser journeys" $py -m browser
 
 printf '\n'

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.chains import DoubleChain, EvmChain
+from tests.support.chains import DoubleChain, EvmChain, FabricChain
 from tests.support.world import World, build_world
 
-DRIVERS = ["memory", pytest.param("evm", marks=pytest.mark.node)]
+DRIVERS = ["memory", pytest.param("evm", marks=pytest.mark.node), pytest.param("fabric", marks=pytest.mark.fabric)]
 
 
 @pytest.fixture(scope="session", params=DRIVERS)
@@ -26,8 +26,8 @@ def fresh(request: pytest.FixtureRequest) -> Iterator[World]:
     made.close()
 
 
-def _chain(request: pytest.FixtureRequest) -> DoubleChain | EvmChain:
+def _chain(request: pytest.FixtureRequest) -> DoubleChain | EvmChain | FabricChain:
     if request.param == "memory":
         return DoubleChain()
-    chain: EvmChain = request.getfixturevalue("evm_chain")
+    chain: EvmChain | FabricChain = request.getfixturevalue(f"{request.param}_chain")
     return chain

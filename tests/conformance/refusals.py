@@ -9,7 +9,7 @@ import pytest
 
 from gateway.ledger.port import Call
 from gateway.ledger.reasons import LedgerError, Reason
-from tests.support.world import Organisation, World, await_outcome
+from tests.support.world import Organisation, World, carry_out
 
 
 def refused(world: World, member: Organisation, call: Call) -> str:
@@ -17,9 +17,7 @@ def refused(world: World, member: Organisation, call: Call) -> str:
     with pytest.raises(LedgerError) as tried:
         member.ledger.read(call)
     assert tried.value.reason is Reason.REJECTED
-    prepared = member.ledger.prepare(call)
-    member.ledger.submit(prepared)
-    outcome = await_outcome(member.ledger, prepared.id)
+    outcome = carry_out(member.ledger, call)
     assert (outcome.status, outcome.reason, outcome.events) == ("failed", Reason.REJECTED, ())
     assert outcome.detail == tried.value.detail
     return outcome.detail

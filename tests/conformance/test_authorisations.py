@@ -13,7 +13,7 @@ from mirror.authorisations import standing
 from mirror.database import Database
 from mirror.loop import Follower
 from tests.conformance.test_consent import spend
-from tests.support.chains import DoubleChain, EvmChain
+from tests.support.chains import DoubleChain
 from tests.support.world import Chain, Resident, World, build_world, grant_call
 
 START, END = 1_700_000_000, 4_000_000_000
@@ -46,8 +46,10 @@ def authorised(chain: Chain, home: Path) -> Authorisations:
         return standing(database).authorised
 
 
-@pytest.mark.node
-def test_c121_two_ledgers_authorise_the_same(evm_chain: EvmChain, tmp_path: Path) -> None:
-    double, real = authorised(DoubleChain(), tmp_path), authorised(evm_chain, tmp_path)
+@pytest.mark.parametrize(
+    "driver", [pytest.param("evm", marks=pytest.mark.node), pytest.param("fabric", marks=pytest.mark.fabric)]
+)
+def test_c121_two_ledgers_authorise_the_same(driver: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    double, real = authorised(DoubleChain(), tmp_path), authorised(request.getfixturevalue(f"{driver}_chain"), tmp_path)
     assert (real.consents, real.indexes) == (2, 2)
     assert double.digest == real.digest

@@ -17,6 +17,11 @@ KIND = kind_word("conformance")
 DUTIES = {"Alliance", "Registry", "Identity", "Schema", "DataIndex", "Consent", "Access", "Workflow", "Evidence"}
 
 
+def require_nonces(world: World) -> None:
+    if world.ledger.info().endorses:
+        pytest.skip("accounts of this ledger have no nonces")
+
+
 def evidence(text: str) -> Call:
     return Call("Evidence", "record", {"kind": KIND, "digest": sm3(text.encode())})
 
@@ -33,9 +38,10 @@ def test_c001_info_names_ledger_contracts_and_account(common: World) -> None:
 
 def test_c002_the_head_is_new_and_grows(common: World) -> None:
     first = common.ledger.head()
-    assert abs(first.time - time.time()) < 30
     common.send((common.operator, evidence("c002")))
-    assert common.ledger.head().height > first.height
+    second = common.ledger.head()
+    assert second.height > first.height
+    assert abs(second.time - time.time()) < 30
 
 
 def test_c003_blocks_are_found_by_height_and_hash_and_form_a_chain(common: World) -> None:
@@ -97,7 +103,10 @@ def test_c008_a_question_can_be_asked_of_an_earlier_block(common: World) -> None
     outcome = common.send((common.operator, evidence("c008")))[0]
     assert outcome.height is not None
     assert outcome.block is not None
-    assert common.ledger.read(count, at=outcome.height - 1) == before
+    if common.ledger.info().history:
+        assert common.ledger.read(count, at=outcome.height - 1) == before
+    else:
+        assert reason_of(lambda: common.ledger.read(count, at=(outcome.height or 0) - 1)) is Reason.NOT_FOUND
     assert common.ledger.read(count, at=outcome.height) == before + 1
     assert common.ledger.read(count, at=outcome.block) == common.ledger.read(count) == before + 1
 
@@ -165,6 +174,7 @@ def test_c016_sending_the_same_bytes_again_is_no_error_and_does_nothing(common: 
 
 
 def test_c017_a_used_nonce_is_refused_with_reason_nonce(common: World) -> None:
+    require_nonces(common)
     used = common.send((common.operator, evidence("c017")))
     assert used
     late = common.ledger.prepare(evidence("c017 late"), nonce=0)
@@ -174,6 +184,7 @@ def test_c017_a_used_nonce_is_refused_with_reason_nonce(common: World) -> None:
 
 
 def test_c018_a_later_nonce_waits_for_the_earlier(common: World) -> None:
+    require_nonces(common)
     """In the node's pool, or with us where the node refuses a gap; it is done once, after the earlier."""
     first = common.ledger.prepare(evidence("c018 a"))
     second = common.ledger.prepare(evidence("c018 b"), nonce=first.nonce + 1)
@@ -188,6 +199,7 @@ def test_c018_a_later_nonce_waits_for_the_earlier(common: World) -> None:
 
 
 def test_c019_a_list_is_sent_in_one_go_each_with_its_own_answer(common: World) -> None:
+    require_nonces(common)
     first = common.ledger.prepare(evidence("c019 a"))
     later = [common.ledger.prepare(evidence(f"c019 {n}"), nonce=first.nonce + n) for n in range(1, 5)]
     stale = common.ledger.prepare(evidence("c019 stale"), nonce=0)
@@ -205,7 +217,7 @@ def test_c019_a_list_is_sent_in_one_go_each_with_its_own_answer(common: World) -
 def test_c020_a_refused_write_says_why_and_reports_nothing(common: World) -> None:
     outcome = common.attempt((common.operator, with_args(evidence(""), digest=bytes(32))))[0]
     assert (outcome.status, outcome.reason, outcome.detail, outcome.events) == ("failed", Reason.REJECTED, "ZeroValue", ())
-    assert outcome.height is not None
+    assert (outcome.height is None) is common.ledger.info().endorses
 
 
 def test_c021_events_come_in_whole_blocks_ascending(common: World) -> None:

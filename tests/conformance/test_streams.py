@@ -12,7 +12,7 @@ from tests.conformance.test_alliance import decide, newcomer
 from tests.conformance.test_consent import spend
 from tests.conformance.test_identity import recovery, rotation
 from tests.conformance.test_records import emergency, full, receipts
-from tests.support.chains import DoubleChain, EvmChain
+from tests.support.chains import DoubleChain
 from tests.support.world import Chain, build_world, invitation
 
 LONG_AGO = 1_600_000_000
@@ -57,9 +57,11 @@ def _named(value: Any, names: dict[object, str]) -> Any:
     return value
 
 
-@pytest.mark.node
-def test_c120_the_same_story_leaves_the_same_events(evm_chain: EvmChain) -> None:
-    double, real = story(DoubleChain()), story(evm_chain)
+@pytest.mark.parametrize(
+    "driver", [pytest.param("evm", marks=pytest.mark.node), pytest.param("fabric", marks=pytest.mark.fabric)]
+)
+def test_c120_the_same_story_leaves_the_same_events(driver: str, request: pytest.FixtureRequest) -> None:
+    double, real = story(DoubleChain()), story(request.getfixturevalue(f"{driver}_chain"))
     assert len(real) > 80
     assert {name for _, name, _ in real} >= {"ConsentSpent", "EntriesAnchored", "EmergencyReviewed", "RecoveryVetoed"}
     assert double == real

@@ -1,7 +1,8 @@
-"""Ledgers to test on: a real EVM node, and the in-memory double."""
+"""Ledgers to test on: a real EVM node, a real Fabric network, and the in-memory double."""
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from pathlib import Path
 
@@ -13,10 +14,17 @@ from contracts.script.deploy import Member, deploy
 from core import crypto
 from gateway.ledger.evm.ledger import EvmLedger
 from gateway.ledger.evm.open import Deployment, Limits, connect
+from gateway.ledger.fabric import open as fabric
+from gateway.ledger.fabric.found import Founder, found
+from gateway.ledger.fabric.gateway import Gateway
+from gateway.ledger.fabric.identity import Identity, LocalSigner
+from gateway.ledger.fabric.ledger import FabricLedger
+from gateway.ledger.fabric.profile import Profile
 from gateway.ledger.memory.chain import MemoryChain
 from gateway.ledger.memory.ledger import MemoryLedger
 from gateway.ledger.port import Ledger
 from network.evm.node import Node, keep_copy
+from network.fabric.network import FabricNetwork
 from tests.support.waiting import until
 from tests.support.world import Organisation
 
@@ -85,5 +93,60 @@ class EvmChain:
 
     def close(self) -> None:
         self.node.stop()
+        if self._temporary:
+            self._temporary.cleanup()
+
+
+class FabricChain:
+    """A Fabric network of three organisations, with one alliance after the other under a chaincode name of its own. Accounts
+    belong to the network's organisations in turn, in the order in which they are first opened."""
+
+    kind = "fabric"
+
+    def __init__(self, home: Path | None = None, limits: fabric.Limits | None = None) -> None:
+        self._temporary = tempfile.TemporaryDirectory(prefix="fabric-") if home is None else None
+        self.home = Path(self._temporary.name) if self._temporary else home
+        assert self.home is not None
+        self.network = FabricNetwork(self.home)
+        try:
+            self.network.start()
+        except BaseException:
+            self.network.stop()
+            raise
+        self.limits = limits or fabric.Limits(timeout=60.0)
+        self.profile = Profile.read(self.network.profile)
+        self.deployment: fabric.Deployment | None = None
+        self._founded = itertools.count(1)
+        self._identities: dict[bytes | None, Identity] = {}
+
+    def found(self, name: str, member: Organisation) -> None:
+        chaincode = f"alliance{next(self._founded)}"
+        self.network.commit_chaincode(chaincode)
+        gateway = self.gateway(self.identity(member.key))
+        try:
+            self.deployment = found(gateway, chaincode, name, Founder(member.id, member.code, member.sm2.public, member.roles))
+        finally:
+            gateway.close()
+
+    def open(self, key: bytes | None) -> Ledger:
+        assert self.deployment is not None
+        identity = self.identity(key)
+        return FabricLedger(fabric.connect(self.profile, self.deployment, identity, self.limits, writes=key is not None))
+
+    def gateway(self, identity: Identity) -> Gateway:
+        """The bare client, at the identity's own peers."""
+        return Gateway(identity, self.profile.channel, self.profile.own(identity.msp), self.limits.timeout)
+
+    def identity(self, key: bytes | None) -> Identity:
+        """The account of a key, with a certificate of one of the organisations; None = somebody who reads."""
+        if key not in self._identities:
+            msps = list(self.profile.peers)
+            msp, signer = msps[len(self._identities) % len(msps)], LocalSigner.from_secret(key or b"a reader's key")
+            name = f"account{len(self._identities)}"
+            self._identities[key] = Identity(msp, self.network.issue(msp, name, signer.key.public_key()), signer)
+        return self._identities[key]
+
+    def close(self) -> None:
+        self.network.stop()
         if self._temporary:
             self._temporary.cleanup()

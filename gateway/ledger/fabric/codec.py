@@ -46,11 +46,12 @@ class Invocation:
 
 @dataclass
 class Codec:
-    """The contracts' types: functions, and inputs of events and errors by name."""
+    """The contracts' types: functions, inputs of events by contract and name, of errors by name and the names of their values
+    (contracts share names)."""
 
     functions: Functions[Function] = field(default_factory=lambda: Functions(Function))
     events: dict[tuple[str, str], tuple[Param, ...]] = field(default_factory=dict)
-    errors: dict[str, tuple[Param, ...]] = field(default_factory=dict)
+    errors: dict[tuple[str, frozenset[str]], tuple[Param, ...]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, contracts: list[str], directory: Path | None = None) -> Codec:
@@ -62,7 +63,8 @@ class Codec:
                 if item["type"] == "event":
                     codec.events[name, item["name"]] = tuple(item["inputs"])
                 elif item["type"] == "error":
-                    codec.errors[item["name"]] = tuple(item["inputs"])
+                    inputs = tuple(item["inputs"])
+                    codec.errors[item["name"], frozenset(names_of(inputs))] = inputs
         return codec
 
     def encode(self, call: Call) -> Invocation:
@@ -94,7 +96,7 @@ class Codec:
         reason = _OWN_REASONS.get(name, Reason.REJECTED)
         if reason is not Reason.REJECTED:
             return LedgerError(reason, detail=f"{name}: {', '.join(f'{k} {v}' for k, v in args.items())}")
-        inputs = self.errors.get(name, ())
+        inputs = self.errors.get((name, frozenset(args)))
         values = by_name(inputs, args).values() if inputs else args.values()
         return LedgerError(reason, detail=error_text(name, list(values)) if name else "reverted without a reason")
 
