@@ -28,11 +28,11 @@ from eth_utils.address import to_checksum_address
 from contracts.script.compile import build
 from contracts.script.deploy import Member, deploy
 from core import crypto
+from gateway.heap import collect_rarely
 from gateway.ledger.evm.ledger import EvmLedger
 from gateway.ledger.evm.open import Deployment, Limits, connect
 from mirror.database import Database
 from mirror.loop import Follower, follow
-from mirror.run import collect_rarely
 from network.evm.node import Node
 
 ROUNDS = 5

@@ -12,7 +12,6 @@ network stumbles; writes too, under the same Idempotency-Key.
 
 from __future__ import annotations
 
-import base64
 import json
 import secrets
 import time
@@ -291,23 +290,8 @@ class GatewayClient:
         """All document types."""
         return TypeAdapter(list[SchemaOut]).validate_python(self.call("GET", "/schemas"))
 
-    def hand_in_batch(
-        self, *, batch: int, root: bytes, first_sequence: int, entries: Sequence[bytes], transaction: str | None = None
-    ) -> BatchOut:
-        """Custodian: the entries (256 bytes each) of an anchored batch."""
-        body = {
-            "organisation": self._own_key().id,
-            "batch": batch,
-            "root": to_hex(root),
-            "firstSequence": first_sequence,
-            "count": len(entries),
-            "transaction": transaction,
-            "entries": base64.b64encode(b"".join(entries)).decode(),
-        }
-        return self._post(BatchOut, "/index/batches", body)
-
     def post_batch(self, document: Mapping[str, Any]) -> BatchOut:
-        """Custodian: a batch as its anchorer describes it."""
+        """Custodian: an anchored batch with its entries, as its anchorer describes it (``BatchIn``)."""
         return self._post(BatchOut, "/index/batches", dict(document))
 
     def entries(self, **query: Any) -> EntryPage:
@@ -385,9 +369,12 @@ class GatewayClient:
 
     def open_artefact(self, consent: str, recipient: bytes | None = None) -> ConsentArtefact:
         """Fetch a sealed artefact and open it with the caller's key."""
-        sealed = self._get(SealedArtefact, f"/consents/{consent}/artefact")
         key = self._own_key()
-        return artefacts.open_sealed(sealed.model_dump(), recipient or to_bytes(key.id), key.private)
+        return artefacts.open_sealed(self.sealed_artefact(consent), recipient or to_bytes(key.id), key.private)
+
+    def sealed_artefact(self, consent: str) -> dict[str, Any]:
+        """A sealed artefact as it is kept: what gates are handed, and open with their own key."""
+        return self._get(SealedArtefact, f"/consents/{consent}/artefact").model_dump()
 
     # access requests
 

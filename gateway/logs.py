@@ -1,13 +1,30 @@
-"""Structured logs: one JSON object a line on standard error. Callers log codes, counts and times; never ids of people,
-bodies or secrets."""
+"""Structured logs of every process: one JSON object a line on standard error, ours and the libraries'.
+
+Callers log codes, counts and times; never ids of people, bodies or secrets. Of an error that nobody foresaw the line says
+type and place: messages, traces and local variables carry records and keys.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 import structlog
+
+from core.errors import place_of
+
+SERVER = {"version": 1, "loggers": {name: {"level": "INFO", "propagate": True} for name in ("_granian", "granian.access")}}
+"""Logging set-up for granian: its lines go the way of all others."""
+
+_QUIET = ("httpx", "httpcore", "alembic", "kombu", "celery.beat", "celery.worker.strategy", "celery.app.trace")
+"""Libraries that log addresses of requests, and with them ids, or that they did what they do every second."""
+
+_STAMPS: tuple[structlog.typing.Processor, ...] = (
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
+_RENDER = structlog.processors.JSONRenderer(ensure_ascii=False)
 
 
 class _Stderr:
@@ -20,15 +37,45 @@ class _Stderr:
         sys.stderr.flush()
 
 
+_STDERR = cast(TextIO, _Stderr())
+
+
+class _Line(logging.Formatter):
+    """A record of the standard library's logging in the shape of our own lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        event: Any = {"logger": record.name, "event": record.getMessage()}
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            # The text before values are put into it: they may be what the error repeats.
+            words = str(record.msg).partition("\n")[0]
+            event |= {"event": words, "error": type(error).__name__, "at": place_of(error)}
+        for stamp in _STAMPS:
+            event = stamp(None, record.levelname.lower(), event)
+        return str(_RENDER(None, "", event))
+
+
+class _Lines(logging.StreamHandler[TextIO]):
+    """The one handler of the root logger."""
+
+    def __init__(self) -> None:
+        super().__init__(_STDERR)
+        self.setFormatter(_Line())
+
+
 def configure(level: str) -> None:
-    """Set up structlog for this process; ``level`` is the least that is written."""
+    """Set up logging for this process; ``level`` is the least that is written. May be called again."""
+    least = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
+        processors=[*_STAMPS, _RENDER],
+        wrapper_class=structlog.make_filtering_bound_logger(least),
+        logger_factory=structlog.PrintLoggerFactory(_STDERR),
         cache_logger_on_first_use=False,
     )
+    root = logging.getLogger()
+    root.setLevel(least)
+    if not any(isinstance(handler, _Lines) for handler in root.handlers):
+        root.addHandler(_Lines())
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(least, logging.WARNING))
+    logging.captureWarnings(capture=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from core import keyfile
+from core import artefact, keyfile
 from core.errors import Malformed
 from core.hexes import to_bytes, to_hex
 from core.scope import Grantee, Scope
@@ -42,9 +42,9 @@ def grant(settings: Settings, key: Key, practitioner: str, categories: Iterable[
     )
     with GatewayClient(settings.gateway.public_url) as client:
         client.log_in(key)
-        artefact, accepted = client.grant(scope)
+        granted, accepted = client.grant(scope)
         client.wait(accepted)
-    return to_hex(artefact.consent)
+    return to_hex(granted.consent)
 
 
 def readable(settings: Settings, key: Key, consent: str) -> dict[str, list[dict[str, Any]]]:
@@ -71,9 +71,8 @@ def _received(settings: Settings, key: Key, consent: str) -> tuple[dict[str, Any
     """A consent's sealed artefact as its recipient gets it, and whom it is about."""
     with GatewayClient(settings.gateway.public_url) as client:
         client.log_in(key)
-        opened = client.open_artefact(consent)
-        sealed: dict[str, Any] = client.call("GET", f"/consents/{consent}/artefact")
-    return sealed, opened.scope.subject
+        sealed = client.sealed_artefact(consent)
+    return sealed, artefact.open_sealed(sealed, to_bytes(key.id), key.private).scope.subject
 
 
 def follow(settings: Settings, key: Key, identifier: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from granian.constants import Interfaces
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from gateway import logs
 from gateway.identity.caller import ADMINISTRATOR, ROLE_AUDITOR
 from gateway.settings import load
 from healthtrust.platform import PAGES
@@ -80,6 +81,7 @@ def main(arguments: list[str]) -> None:
     """Serve until SIGTERM. What the server writes is its owner's alone."""
     os.umask(0o077)
     settings = load()
+    logs.configure(settings.log_level)
     if arguments[:1] == ["gate"]:
         os.environ["HEALTHTRUST_GATE"] = arguments[1]
         own = settings.gate(arguments[1])
@@ -100,6 +102,7 @@ def main(arguments: list[str]) -> None:
         workers=workers,
         backlog=BACKLOG,
         log_access=False,
+        log_dictconfig=logs.SERVER,
         websockets=False,
     ).serve()
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
-import logging
 import threading
 
-import structlog
-
+from gateway import logs
+from gateway.heap import collect_rarely
 from gateway.ledger.factory import open_ledger
 from gateway.ledger.port import Ledger
 from gateway.ledger.reasons import LedgerError, Reason
@@ -28,7 +26,7 @@ def ledger_of(settings: Settings) -> Ledger:
 
 def run(settings: Settings, stop: threading.Event) -> int:
     """Follow until ``stop``; answers the process's exit code: 0 stopped, 1 halted."""
-    _configure_logs(settings.log_level)
+    logs.configure(settings.log_level)
     collect_rarely()
     database = Database(settings.mirror_database())
     ledger: Ledger | None = None
@@ -47,12 +45,6 @@ def run(settings: Settings, stop: threading.Event) -> int:
             ledger.close()
         database.close()
     return 0
-
-
-def collect_rarely() -> None:
-    """Let the cyclic garbage collector look at the heap less often: a block's events are a hundred thousand objects without a
-    cycle, and looking at them again and again costs a tenth of catching up. Reference counts free what they hold as before."""
-    gc.set_threshold(100_000, 50, 100)
 
 
 def _open(settings: Settings, database: Database, stop: threading.Event) -> Follower | None:
@@ -74,14 +66,3 @@ def _open(settings: Settings, database: Database, stop: threading.Event) -> Foll
             stop.wait(BACKOFF_SECONDS[min(failures, 6)])
             failures += 1
     return None
-
-
-def _configure_logs(level: str) -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-    )

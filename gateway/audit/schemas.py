@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from gateway.receipt.schemas import ReceiptFacts
 from gateway.types import Model, Word
 
 
@@ -32,23 +33,10 @@ class LifeEntry(Model):
     anchoredAt: int
 
 
-class LifeReceipt(Model):
-    """One reading or refusal, as its receipt says it. ``anchored``: it is in a batch on the ledger."""
+class LifeReceipt(ReceiptFacts):
+    """A receipt, and its hash, by which the next one in its store names it."""
 
-    store: Word
-    number: int
     hash: Word
-    time: int
-    requester: Word
-    organisation: Word
-    subject: Word
-    record: Word
-    purpose: str
-    consent: str | None
-    outcome: str
-    reason: str
-    height: int
-    anchored: bool
 
 
 class LifeRequest(Model):

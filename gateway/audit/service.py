@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import ColumnElement, false, or_, select
 
@@ -21,41 +20,27 @@ from gateway.consent.models import Consent
 from gateway.deps import Context
 from gateway.evidence import service as evidence
 from gateway.index.models import IndexBatch, IndexRow
-from gateway.ledger.port import Call
+from gateway.receipt import service as receipts
 from gateway.receipt.models import ReceiptCopy
 
 MOST = 500
-_COPIED = (
-    "store",
-    "number",
-    "time",
-    "requester",
-    "organisation",
-    "subject",
-    "record",
-    "purpose",
-    "consent",
-    "outcome",
-    "reason",
-    "height",
-)
 
 
 def life(ctx: Context, identifier: str) -> LifeOut:
     """Everything that names the identifier, newest first."""
     wanted = to_bytes(identifier)
     entries, requests = _entries(ctx, wanted), _requests(ctx, _named(ctx, wanted))
-    receipts = _receipts(ctx, wanted, {row.subject for row, _ in entries}, {r.consent for r in requests if r.id == wanted})
+    read = _receipts(ctx, wanted, {row.subject for row, _ in entries}, {r.consent for r in requests if r.id == wanted})
     if entries:
-        requests = _requests(ctx, _behind(receipts))
-    if entries or receipts or requests:
+        requests = _requests(ctx, _behind(read))
+    if entries or read or requests:
         evidence.keep(ctx, "audit", {"identifier": identifier})
     return LifeOut(
         identifier=identifier,
         entries=[_entry(row, batch) for row, batch in entries[:MOST]],
-        receipts=_shown(ctx, receipts[:MOST]),
+        receipts=[LifeReceipt(**facts, hash=to_hex(row.hash)) for row, facts in receipts.told(ctx, read[:MOST])],
         requests=[_request(row) for row in requests[:MOST]],
-        truncated=max(len(entries), len(receipts), len(requests)) > MOST,
+        truncated=max(len(entries), len(read), len(requests)) > MOST,
     )
 
 
@@ -74,9 +59,9 @@ def _requests(ctx: Context, any_of: list[Condition]) -> list[AccessRequest]:
     return list(ctx.db.scalars(query.order_by(AccessRequest.position.desc()).limit(MOST + 1)))
 
 
-def _behind(receipts: Sequence[ReceiptCopy]) -> list[Condition]:
+def _behind(read: Sequence[ReceiptCopy]) -> list[Condition]:
     """The requests that were answered by the consents which these receipts name."""
-    pairs = {(row.subject, json.loads(row.receipt)["consent"]) for row in receipts}
+    pairs = {(row.subject, json.loads(row.receipt)["consent"]) for row in read}
     return [(AccessRequest.subject == subject) & (AccessRequest.consent == to_bytes(c)) for subject, c in pairs if c]
 
 
@@ -96,8 +81,7 @@ def _receipts(ctx: Context, wanted: bytes, owners: set[bytes], consents: set[byt
         holder = ctx.db.get(Consent, consent)
         if holder is not None:
             named.append((ReceiptCopy.subject == holder.subject) & _says(holder.consent))
-    order = (ReceiptCopy.time.desc(), ReceiptCopy.id.desc())
-    return list(ctx.db.scalars(select(ReceiptCopy).where(or_(*named)).order_by(*order).limit(MOST + 1)))
+    return receipts.newest(ctx, select(ReceiptCopy).where(or_(*named)), MOST + 1)
 
 
 def _says(word: bytes) -> Condition:
@@ -122,18 +106,6 @@ def _entry(row: IndexRow, batch: IndexBatch) -> LifeEntry:
         transaction=batch.transaction,
         anchoredAt=batch.anchored_at,
     )
-
-
-def _shown(ctx: Context, rows: Sequence[ReceiptCopy]) -> list[LifeReceipt]:
-    stores = sorted({row.store for row in rows})
-    held = ctx.ledger.read_many([Call("Access", "receiptsOf", {"organisation": s}) for s in stores]) if stores else []
-    anchored = {store: int(state["nextNumber"]) for store, state in zip(stores, held, strict=True)}
-    return [_receipt(row, row.number < anchored[row.store]) for row in rows]
-
-
-def _receipt(row: ReceiptCopy, anchored: bool) -> LifeReceipt:
-    document: dict[str, Any] = json.loads(row.receipt)
-    return LifeReceipt(**{name: document[name] for name in _COPIED}, hash=to_hex(row.hash), anchored=anchored)
 
 
 def _request(row: AccessRequest) -> LifeRequest:

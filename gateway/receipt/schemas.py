@@ -29,10 +29,10 @@ class ReceiptsTaken(Model):
     known: int
 
 
-class ReceiptOut(Model):
-    """One reading or refusal. ``anchored``: the ledger holds the root of a batch with this number in it."""
+class ReceiptFacts(Model):
+    """One reading or refusal, as its receipt says it. ``anchored``: the ledger holds the root of a batch with this number in
+    it."""
 
-    id: str
     store: Word
     number: int
     time: int
@@ -44,9 +44,15 @@ class ReceiptOut(Model):
     consent: str | None
     outcome: str
     reason: str
-    fields: str
     height: int
     anchored: bool
+
+
+class ReceiptOut(ReceiptFacts):
+    """A receipt with all that proves it: its canonical text and the salt of its leaf. ``fields``: the mask that was granted."""
+
+    id: str
+    fields: str
     receipt: str
     salt: Word
 

@@ -6,9 +6,10 @@ A store cannot tell two stories: a second text under a number, or a link that do
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Select, and_, or_, select
 
 from core import crypto
 from core.hexes import to_bytes, to_hex
@@ -21,24 +22,10 @@ from gateway.notice import service as notices
 from gateway.problem import log
 from gateway.receipt.errors import ChainBroken, NotYourStore
 from gateway.receipt.models import ReceiptCopy
-from gateway.receipt.schemas import ReceiptOut, ReceiptPage, ReceiptsIn, ReceiptsTaken
+from gateway.receipt.schemas import ReceiptFacts, ReceiptOut, ReceiptPage, ReceiptsIn, ReceiptsTaken
 
 PAGE = 100
-_SHOWN = (
-    "store",
-    "number",
-    "time",
-    "requester",
-    "organisation",
-    "subject",
-    "record",
-    "purpose",
-    "consent",
-    "outcome",
-    "reason",
-    "fields",
-    "height",
-)
+_SAID = tuple(name for name in ReceiptFacts.model_fields if name != "anchored")
 
 
 def take(ctx: Context, body: ReceiptsIn) -> ReceiptsTaken:
@@ -116,11 +103,25 @@ def page(ctx: Context, subject: str | None, custodian: str | None, cursor: str |
         time, _, number = cursor.partition("-")
         later = and_(ReceiptCopy.time == int(time), ReceiptCopy.id < int(number or 0))
         query = query.where(or_(ReceiptCopy.time < int(time), later))
-    order = (ReceiptCopy.time.desc(), ReceiptCopy.id.desc())
-    rows = list(ctx.db.scalars(query.order_by(*order).limit(limit)))
+    rows = newest(ctx, query, limit)
     following = f"{rows[-1].time}-{rows[-1].id}" if len(rows) == limit else None
+    return ReceiptPage(items=[_describe(row, facts) for row, facts in told(ctx, rows)], next=following)
+
+
+def newest(ctx: Context, query: Select[ReceiptCopy], limit: int) -> list[ReceiptCopy]:
+    """The newest receipts that a query finds."""
+    return list(ctx.db.scalars(query.order_by(ReceiptCopy.time.desc(), ReceiptCopy.id.desc()).limit(limit)))
+
+
+def told(ctx: Context, rows: Sequence[ReceiptCopy]) -> list[tuple[ReceiptCopy, dict[str, Any]]]:
+    """Each receipt with the fields of :class:`ReceiptFacts`."""
     anchored = _anchored(ctx, {row.store for row in rows})
-    return ReceiptPage(items=[_describe(row, row.number < anchored[row.store]) for row in rows], next=following)
+    return [(row, _said(row) | {"anchored": row.number < anchored[row.store]}) for row in rows]
+
+
+def _said(row: ReceiptCopy) -> dict[str, Any]:
+    document = json.loads(row.receipt)
+    return {name: document[name] for name in _SAID}
 
 
 def _mine(ctx: Context) -> Any:
@@ -141,12 +142,11 @@ def _anchored(ctx: Context, stores: set[bytes]) -> dict[bytes, int]:
     return {name: int(state["nextNumber"]) for name, state in zip(names, held, strict=True)}
 
 
-def _describe(row: ReceiptCopy, anchored: bool) -> ReceiptOut:
-    document = json.loads(row.receipt)
+def _describe(row: ReceiptCopy, facts: dict[str, Any]) -> ReceiptOut:
     return ReceiptOut(
-        **{name: document[name] for name in _SHOWN},
+        **facts,
         id=f"{to_hex(row.store)}-{row.number}",
-        anchored=anchored,
+        fields=json.loads(row.receipt)["fields"],
         receipt=row.receipt,
         salt=to_hex(row.salt),
     )

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from gateway import logs
 from network.evm.node import Node, NodeError, keep_copies
 
 
@@ -21,7 +22,7 @@ def main() -> int:
     parser.add_argument("--chain-id", type=int, default=31337)
     parser.add_argument("--block-seconds", type=float, default=1.0)
     given = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure("info")
     node = Node(given.home, given.port, given.chain_id, given.block_seconds)
     return run(node)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import gc
 import io
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,6 +24,8 @@ from core.hexes import to_hex
 from core.ids import organisation_id
 from core.vocabulary import category_code
 from core.words import kind_word, word
+from gateway import logs
+from gateway.heap import collect_rarely
 from gateway.keyring import Keyring, load_or_create
 from gateway.ledger import outbox
 from gateway.ledger.db import open_sessions
@@ -217,6 +218,7 @@ class Gate:
 
 def create_app(settings: Settings, code: str, ledger: Ledger | None = None, options: Options | None = None) -> FastAPI:
     """The application of the custodian with this code; ``app.state.gate`` is its :class:`Gate`."""
+    logs.configure(settings.log_level)
     gate = Gate(settings, code, ledger, options)
     app = FastAPI(
         title=f"healthtrust release gate · {gate.own.name}", version="1", lifespan=_lifespan(gate), docs_url=f"{PREFIX}/docs",
@@ -286,14 +288,6 @@ def _lifespan(gate: Gate) -> Callable[[FastAPI], Any]:
         gate.close()
 
     return lifespan
-
-
-def collect_rarely() -> None:
-    """Keep the garbage collector away from what lives as long as the process, and from the rest more often than not: a full
-    look at the heap stops every request in flight, and what a request leaves behind has no cycles."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 def _receipts_url(settings: Settings, code: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import threading
@@ -15,6 +16,7 @@ from starlette.testclient import TestClient
 
 from core import crypto, merkle
 from core.entry import IndexEntry
+from core.hexes import to_hex
 from core.ids import schema_id
 from core.vocabulary import category_number
 from gateway.app import create_app
@@ -114,7 +116,9 @@ class House:
         root = merkle.root(merkle.leaf_hashes(leaves))
         outcome = self.world.anchor(custodian, root, len(leaves))
         client = self.as_organisation(custodian)
-        client.hand_in_batch(batch=batch, root=root, first_sequence=first, entries=leaves, transaction=outcome.id)
+        document = {"organisation": to_hex(custodian.id), "batch": batch, "root": to_hex(root), "firstSequence": first}
+        document |= {"count": len(leaves), "transaction": outcome.id, "entries": base64.b64encode(b"".join(leaves)).decode()}
+        client.post_batch(document)
 
 
 def build_house(chain: DoubleChain | EvmChain, home: Path, *, database: str = "", worker: bool = True) -> House:
