@@ -10,6 +10,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import BaseModel, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -57,7 +58,7 @@ class GatewaySettings(BaseModel):
         "", description="What clients use; part of every signed request (`@target-uri`). Empty = host and port."
     )
     workers: int = Field(1, ge=1, description="Server processes.")
-    database: str = Field("", description="SQLAlchemy URL; empty = SQLite under the home directory.")
+    database: str = Field("", description="SQLAlchemy URL; empty = beside `database`, or SQLite under the home directory.")
     max_request_bytes: int = Field(32 * 1024 * 1024, description="A larger request body is refused with 413.")
     requests_per_minute: int = Field(600, description="Requests a minute from one caller; more is refused with 429.")
     open_requests_per_minute: int = Field(30, description="The same for callers not logged in (log-in, enrolment).")
@@ -67,7 +68,7 @@ class GatewaySettings(BaseModel):
 class MirrorSettings(BaseModel):
     """The mirror of the chain in SQL."""
 
-    database: str = Field("", description="SQLAlchemy URL; empty = SQLite under the home directory.")
+    database: str = Field("", description="SQLAlchemy URL; empty = beside `database`, or SQLite under the home directory.")
     poll_seconds: float = Field(0.25, gt=0, description="Pause between looks at the head.")
     blocks_per_read: int = Field(200, ge=1, description="Blocks fetched in one request while catching up.")
     unwind_blocks: int = Field(
@@ -86,7 +87,7 @@ class GateSettings(BaseModel):
     port: int = Field(8091, description="Port to listen on.")
     public_url: str = Field("", description="What clients use; part of every signed request. Empty = host and port.")
     workers: int = Field(1, ge=1, description="Server processes.")
-    database: str = Field("", description="SQLAlchemy URL; empty = SQLite under the home directory.")
+    database: str = Field("", description="SQLAlchemy URL; empty = beside `database`, or SQLite under the home directory.")
     store: Literal["files", "memory"] = Field("files", description="Where encrypted records lie. `memory` is a double.")
 
 
@@ -119,6 +120,11 @@ class Settings(BaseSettings):
     )
     alliance: str = Field(
         "静安区医疗联盟（演示）", description="Name of the alliance; part of the ledger id when contracts are deployed."
+    )
+    database: str = Field(
+        "",
+        description="SQLAlchemy URL of a PostgreSQL database. Gateway, mirror, registrar and each custodian get one of their own "
+        "beside it (its name + `_gateway`, `_mirror`, `_registrar`, `_<code>`; `up` creates them). Empty = SQLite in the home.",
     )
     broker: str = Field("", description="Celery broker URL; empty = files under the home directory.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
@@ -184,11 +190,15 @@ class Settings(BaseSettings):
 
     def gateway_database(self) -> str:
         """SQLAlchemy URL of the gateway's database."""
-        return self.gateway.database or f"sqlite:///{self.path('gateway', 'gateway.db')}"
+        return self.gateway.database or self._database("gateway", "gateway", "gateway.db")
 
     def mirror_database(self) -> str:
         """SQLAlchemy URL of the mirror's database."""
-        return self.mirror.database or f"sqlite:///{self.path('mirror', 'mirror.db')}"
+        return self.mirror.database or self._database("mirror", "mirror", "mirror.db")
+
+    def registrar_database(self) -> str:
+        """SQLAlchemy URL of the registrar's database."""
+        return self._database("registrar", "registrar", "registrar.db")
 
     def gate(self, code: str) -> GateSettings:
         """Settings of the custodian with this code; KeyError names the codes there are."""
@@ -199,7 +209,14 @@ class Settings(BaseSettings):
 
     def custodian_database(self, code: str) -> str:
         """SQLAlchemy URL of a custodian's database."""
-        return self.gate(code).database or f"sqlite:///{self.path('custodians', code, 'store.db')}"
+        return self.gate(code).database or self._database(code, "custodians", code, "store.db")
+
+    def _database(self, name: str, *file: str) -> str:
+        """Beside the one database of the settings, or an SQLite file."""
+        if not self.database:
+            return f"sqlite:///{self.path(*file)}"
+        parts = urlsplit(self.database)
+        return urlunsplit(parts._replace(path=f"{parts.path}_{quote(name)}"))
 
 
 @lru_cache(maxsize=1)

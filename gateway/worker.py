@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from celery import Celery
 from kombu.exceptions import OperationalError as BrokerError
 
+from gateway import filebroker
 from gateway.problem import log
 from gateway.settings import Settings, load
 
@@ -27,7 +28,7 @@ KICK_EVERY_SECONDS = 0.05
 
 def make_celery(settings: Settings) -> Celery:
     """Celery as this project wants it; the folders of a file broker are made."""
-    celery = Celery("healthtrust", broker=settings.broker or "filesystem://")
+    celery = Celery("healthtrust", broker=settings.broker or filebroker.URL)
     celery.conf.update(
         task_ignore_result=True,
         task_acks_late=True,

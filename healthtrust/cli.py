@@ -81,7 +81,8 @@ def demo(
         raise typer.BadParameter("the demo's keys lie under a printed passphrase; production refuses it")
     brought = folders(settings, data)
     with running_platform(settings, say=typer.echo) as platform:
-        tell(settings, platform, brought)
+        with platform.supervisor.kept_alive():
+            tell(settings, platform, brought)
         if not once:
             _stay(platform)
 

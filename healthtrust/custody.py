@@ -99,7 +99,7 @@ def custody(settings: Settings, code: str) -> Iterator[Custody]:
 def registry(settings: Settings) -> Empi:
     """The registrar's index of people (EMPI)."""
     keys = RegistrarKeys(founding.registrar(settings).ring)
-    return Empi(registrar_sessions(f"sqlite:///{settings.path('registrar', 'registrar.db')}"), keys)
+    return Empi(registrar_sessions(settings.registrar_database()), keys)
 
 
 def source_in(folder: Path) -> Source:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from gateway.ledger.db import create_database
 from gateway.settings import Settings
 from healthtrust.founding import found_alliance
 from healthtrust.supervisor import Service, Supervisor, SupervisorError, python
@@ -64,6 +65,14 @@ def _busy(port: int) -> bool:
         except OSError:
             return True
         return False
+
+
+def make_databases(settings: Settings) -> None:
+    """Make every database that lies beside ``settings.database`` and is not there yet. Raises the driver's errors."""
+    if settings.database:
+        own = [settings.gateway_database(), settings.mirror_database(), settings.registrar_database()]
+        for url in (*own, *(settings.custodian_database(gate.code) for gate in settings.gates)):
+            create_database(settings.database, url)
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -133,6 +142,7 @@ def running_platform(settings: Settings, say: Callable[[str], None]) -> Iterator
     """The whole embedded profile: node, contracts and alliance (made once), services; all stopped on the way out."""
     with Supervisor(settings.home) as supervisor:
         refuse_busy_ports(settings)
+        make_databases(settings)
         say(f"· node ({settings.ledger.url})")
         supervisor.start([node(settings)])
         say("· contracts and alliance")

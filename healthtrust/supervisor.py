@@ -14,9 +14,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -50,7 +52,7 @@ class Service:
     command: tuple[str, ...]
     ready: Callable[[], bool]
     environment: dict[str, str] = field(default_factory=dict)
-    ready_seconds: float = 60.0
+    ready_seconds: float = 240.0
 
 
 @dataclass
@@ -146,6 +148,27 @@ class Supervisor:
                 if child.process.poll() is not None:
                     self._revive(child)
             time.sleep(0.25)
+
+    @contextmanager
+    def kept_alive(self) -> Iterator[None]:
+        """Keep every child alive while the block runs. Raises SupervisorError after it when one died too often."""
+        over, failed = threading.Event(), []
+
+        def keep() -> None:
+            try:
+                self.watch(over.is_set)
+            except SupervisorError as error:
+                failed.append(error)
+
+        keeper = threading.Thread(target=keep, name="supervisor", daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            over.set()
+            keeper.join()
+        if failed:
+            raise failed[0]
 
     def _revive(self, child: Child) -> None:
         now = time.monotonic()

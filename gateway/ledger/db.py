@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -43,6 +43,18 @@ def open_sessions(url: str, *metadata: MetaData) -> sessionmaker[Session]:
     engine = open_engine(url)
     create_tables(engine, *metadata)
     return sessionmaker(engine, expire_on_commit=False)
+
+
+def create_database(server: str, url: str) -> None:
+    """Make the PostgreSQL database of ``url`` where it is missing, asking through that of ``server``; nothing for SQLite."""
+    wanted = make_url(url)
+    if wanted.get_backend_name() == "sqlite":
+        return
+    engine = open_engine(server)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if not connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": wanted.database}):
+            connection.exec_driver_sql(f"CREATE DATABASE {connection.dialect.identifier_preparer.quote(str(wanted.database))}")
+    engine.dispose()
 
 
 def create_tables(engine: Engine, *metadata: MetaData) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from healthtrust.supervisor import Service, Supervisor, SupervisorError, python, running
+from healthtrust.supervisor import Child, Service, Supervisor, SupervisorError, python, running
 
 SLEEPER = python("-c", "import time; time.sleep(60)")
 
@@ -62,3 +62,34 @@ def test_a_child_that_keeps_dying_stops_everything(tmp_path: Path, monkeypatch: 
         supervisor.start([Service("a", python("-c", "print('bad key', flush=True)"), lambda: True)])
         with pytest.raises(SupervisorError, match=r"a died 2 times[\s\S]*bad key"):
             supervisor.watch(lambda: False)
+
+
+def test_children_are_kept_alive_beside_other_work(tmp_path: Path) -> None:
+    with Supervisor(tmp_path) as supervisor:
+        supervisor.start([Service("a", SLEEPER, lambda: True)])
+        first = supervisor.children["a"].process
+        with supervisor.kept_alive():
+            first.kill()
+            first.wait()
+            deadline = time.monotonic() + 60
+            while supervisor.children["a"].process.pid == first.pid and time.monotonic() < deadline:
+                time.sleep(0.05)
+        assert supervisor.children["a"].process.poll() is None
+        assert supervisor.children["a"].process.pid != first.pid
+
+
+def test_a_child_that_keeps_dying_is_told_after_other_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("healthtrust.supervisor.DEATHS_ALLOWED", 1)
+    with Supervisor(tmp_path) as supervisor:
+        supervisor.start([Service("a", SLEEPER, lambda: True)])
+        with pytest.raises(SupervisorError, match="a died 1 times"):
+            _die_under(supervisor, supervisor.children["a"])
+
+
+def _die_under(supervisor: Supervisor, child: Child) -> None:
+    with supervisor.kept_alive():
+        child.process.kill()
+        child.process.wait()
+        deadline = time.monotonic() + 60
+        while not child.deaths and time.monotonic() < deadline:
+            time.sleep(0.05)
