@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from sqlalchemy.orm import sessionmaker
 
-from gateway import database, logs, problem
+from gateway import apidocs, database, logs, problem
 from gateway.access.endpoints import routes as access
 from gateway.alliance.endpoints import organisation_routes
 from gateway.alliance.endpoints import routes as alliance
@@ -107,9 +107,8 @@ def create_app(settings: Settings, ledger: Ledger | None = None, kick: Callable[
         title="healthtrust gateway",
         version="1",
         openapi_url=f"{PREFIX}/openapi.json",
-        docs_url=f"{PREFIX}/docs",
+        docs_url=None,
         redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}" if route.tags else route.name,
     )
     app.state.gateway = gateway
@@ -126,6 +125,7 @@ def create_app(settings: Settings, ledger: Ledger | None = None, kick: Callable[
     )
     app.add_middleware(Observe, gateway=gateway)
     _describe_security(app)
+    apidocs.serve(app, f"{PREFIX}/docs")
     return app
 
 

@@ -2,29 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
 
-from core.errors import Malformed
+from core.errors import Malformed, Unavailable
 from gateway.ledger.port import Ledger
 from gateway.settings import Settings
 from mirror import compare, query, trace
 from mirror.authorisations import standing
-from mirror.database import Database
+from mirror.database import Database, DatabaseBroken, DatabaseUnavailable
 from mirror.status import status_of
 
+log = structlog.get_logger("mirror")
 OWN_PARAMETERS = frozenset({"sort", "cursor", "limit", "as_of", "history"})
 MOST_GIVEN = 64
 Some = Annotated[list[str], Query(default_factory=list, max_length=MOST_GIVEN)]
+
+
+class MirrorAway(Unavailable):
+    """The mirror's database does not answer, or it has to be rebuilt; the server's log says which."""
+
+    default_code = "mirror_unavailable"
+    default_zh = "链上镜像的数据库暂时无法查询，请稍后重试；若一直如此，请管理员查看镜像日志。"
+    default_en = "The mirror's database cannot be asked now. Try again later; if it lasts, an operator reads the mirror's log."
+
+
+class MirrorRoute(APIRoute):
+    """A route whose database failures are refusals."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, with the database's errors translated."""
+        handle = super().get_route_handler()
+
+        async def answered(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except (DatabaseUnavailable, DatabaseBroken) as e:
+                log.error("cannot answer", error=str(e))  # noqa: TRY400 - the message says what to do, a trace does not
+                raise MirrorAway from e
+
+        return answered
 
 
 def router(settings: Settings, require_auditor: Callable[..., Any], ledger: Ledger | None = None) -> APIRouter:
     """Routes under ``/mirror``. ``require_auditor``: a FastAPI dependency that raises unless the caller is an auditor;
     ``ledger``: the server's own connection, for the lag. Answers HealthTrustError subclasses as errors; the server turns them
     into problem+json."""
-    routes = APIRouter(prefix="/mirror", tags=["mirror"], dependencies=[Depends(require_auditor)])
+    routes = APIRouter(prefix="/mirror", tags=["mirror"], dependencies=[Depends(require_auditor)], route_class=MirrorRoute)
     database = Database(settings.mirror_database())
     database.prepare()
 

@@ -120,7 +120,7 @@ def test_a_route_that_does_not_say_who_may_call_it_cannot_be_made() -> None:
 
 def test_every_route_of_the_application_passes_the_edge(shared: House) -> None:
     paths = {getattr(r, "path", None) for r in shared.app.routes} - {None}
-    assert paths == {"/api/v1/openapi.json", "/api/v1/docs"}
+    assert paths == {"/api/v1/openapi.json", "/api/v1/docs", "/api/v1/docs/assets"}
     described = [operation for item in shared.app.openapi()["paths"].values() for operation in item.values()]
     assert all("x-roles" in operation for operation in described)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -268,3 +269,15 @@ def test_a_node_that_came_back_older_is_not_believed_until_all_is_back(house: Ho
 
     until(healed)
     assert [(c.consent, c.status) for c in mine.consents().items] == [(to_hex(artefact.consent), "active")]
+
+
+def test_the_interface_description_needs_nobody_else(house: House) -> None:
+    """The page, its script and its style come from here; nothing in it points elsewhere."""
+    http = house.http()
+    page = http.get("/api/v1/docs").text
+    assert "://" not in page
+    named = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(named) == 3
+    for path in (*named, "/api/v1/openapi.json"):
+        assert http.get(path).status_code == 200, path
+    assert '"validatorUrl": null' in page

@@ -83,3 +83,20 @@ def test_tables_and_trace(client: TestClient) -> None:
     assert "granted" in [n["type"] for n in trace["nodes"]]
     assert client.get("/mirror/trace/nonsense").status_code == 400
     assert client.get("/mirror/tables/nothing").json()["code"] == "table_unknown"
+
+
+@pytest.mark.parametrize("path", ["status", "compare?at=1:00", "trace/" + "11" * 32, "tables/event"])
+def test_a_database_that_fails_is_a_refusal(
+    path: str, client: TestClient, live: Follower, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """503 and what to do, in both languages; file names and the driver's words stay in the log."""
+    with live.database.engine.begin() as connection:
+        for table in ("block", "event", "mention", "cursor"):
+            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table}")
+    capsys.readouterr()
+    answer = client.get(f"/mirror/{path}")
+    assert (answer.status_code, answer.json()["code"]) == (503, "mirror_unavailable")
+    assert set(answer.json()["detail"]) == {"zh", "en"}
+    assert "mirror.db" not in answer.text
+    out, err = capsys.readouterr()
+    assert "no such table" in out + err
