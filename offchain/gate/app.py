@@ -220,10 +220,7 @@ def create_app(settings: Settings, code: str, ledger: Ledger | None = None, opti
     """The application of the custodian with this code; ``app.state.gate`` is its :class:`Gate`."""
     logs.configure(settings.log_level)
     gate = Gate(settings, code, ledger, options)
-    app = FastAPI(
-        title=f"healthtrust release gate · {gate.own.name}", version="1", lifespan=_lifespan(gate), docs_url=f"{PREFIX}/docs",
-        openapi_url=f"{PREFIX}/openapi.json",
-    )  # fmt: skip
+    app = FastAPI(title=f"healthtrust release gate · {gate.own.name}", version="1", lifespan=_lifespan(gate), openapi_url=None)
     app.state.gate = gate
     base, delivered = gate.own.public_url.rstrip("/"), gate.log.mark_delivered
     handlers: list[tuple[str, str, Callable[[Incoming, Scope], Awaitable[Answer]]]] = [
