@@ -14,7 +14,7 @@ STAMPS := .cache/stamps
 PAGE_SOURCES := $(shell find apps/web -type f \( -name '*.ts' -o -name '*.vue' -o -name '*.css' -o -name '*.html' -o -name '*.json' \) \
 	-not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null) core/vocabulary.json
 CONTRACT_SOURCES := $(shell find contracts/src contracts/test contracts/script -type f \( -name '*.sol' -o -name '*.py' -o -name '*.*js' \) 2>/dev/null)
-GO_SOURCES := network/versions.toml $(shell find network/*/build chaincode -type f \( -name '*.go' -o -name 'go.*' \) 2>/dev/null)
+GO_SOURCES := network/versions.toml $(shell find network/*/build network/evm/validator chaincode -type f \( -name '*.go' -o -name 'go.*' \) 2>/dev/null)
 
 .PHONY: help demo test test-fast check format bench docs lock clean
 help: ## this list
@@ -27,18 +27,20 @@ test: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/pages $(STAMPS)/system $(STAM
 	@tools/test.sh
 
 test-fast: $(STAMPS)/test $(STAMPS)/contracts ## the tests that need no node, no browser, no PostgreSQL
-	@$(VENV)/pytest -n 2 -m "not node and not fabric and not postgres and not browser and not slow"
+	@$(VENV)/pytest -n 2 -m "not node and not validators and not fabric and not postgres and not browser and not slow"
 
-check: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/npm ## format, lint, strict types, import rule, pages' types
+check: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/npm ## format, lint, strict types, import rule, pages' types, chaincode
 	@$(VENV)/ruff format --check .
 	@$(VENV)/ruff check .
 	@$(VENV)/mypy
 	@$(VENV)/lint-imports
 	@npm run --silent check
+	@tools/go_check.sh
 
 format: $(STAMPS)/test ## put the code in its one format
 	@$(VENV)/ruff format .
 	@$(VENV)/ruff check --fix .
+	@gofmt -w chaincode
 
 bench: $(STAMPS)/test $(STAMPS)/contracts ## measure; writes docs/benchmarks.json and docs/benchmarks.md
 	@$(VENV)/python -m benches

@@ -4,7 +4,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 passed=0 failed=0 skipped=0 broken=()
 
-stage() { # stage NAME COMMAND...   runs pytest, adds up its closing line; a stage that crashes or runs nothing fails
+stage() { # stage NAME COMMAND...   runs a test runner, adds up its closing line; a stage that crashes or runs nothing fails
   local name=$1 log rc line n; shift
   log=$(mktemp); printf '\n== %s\n' "$name"; local began=$SECONDS
   "$@" 2>&1 | tee "$log"; rc=${PIPESTATUS[0]}
@@ -18,9 +18,11 @@ stage() { # stage NAME COMMAND...   runs pytest, adds up its closing line; a sta
 }
 
 py=.venv/bin/pytest
-stage "pure and in-memory" $py -n 2 -m "not node and not fabric and not postgres and not browser and not slow"
+stage "pure and in-memory" $py -n 2 -m "not node and not validators and not fabric and not postgres and not browser and not slow"
+stage "chaincode" .venv/bin/python tools/go_tests.py
 stage "pages (unit)" npm test --silent
-stage "real node, PostgreSQL, faults" $py -n 2 --dist loadfile -m "(node or postgres or slow) and not browser and not fabric"
+stage "real node, PostgreSQL, faults" $py -n 2 --dist loadfile -m "(node or postgres or slow) and not browser and not validators and not fabric"
+stage "EVM validators" $py -m "validators and not browser"
 stage "Fabric network" $py -m "fabric and not browser"
 stage "browser journeys" $py -m browser
 

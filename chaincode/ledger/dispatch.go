@@ -26,12 +26,19 @@ type method struct {
 
 const selectorBytes = 4
 
-// methods by "<Contract>.<method>"; filled at start because votes call back into the table.
-var methods = map[string]method{}
+// The table by "<Contract>.<method>", and by contract and selector what votes can call. Filled at start because votes call back
+// into the table.
+var (
+	methods    = map[string]method{}
+	bySelector = map[string]method{}
+)
 
 func init() {
 	for _, m := range table() {
 		methods[m.contract+"."+m.name] = m
+		if m.flat() {
+			bySelector[m.contract+string(selector(m.contract, m.name))] = m
+		}
 	}
 }
 
@@ -175,21 +182,19 @@ func (m method) flat() bool {
 	return true
 }
 
-func selectorOf(m method) []byte {
-	digest := keccak256([]byte(m.signature()))
+// selector is how an encoded call names its method.
+func selector(contract, name string) []byte {
+	digest := keccak256([]byte(methods[contract+"."+name].signature()))
 	return digest[:selectorBytes]
 }
 
-func selector(contract, name string) []byte { return selectorOf(methods[contract+"."+name]) }
-
-// bySelector is the method that the first bytes of an encoded call name.
-func bySelector(contract string, data []byte) (method, bool) {
-	for _, m := range methods {
-		if m.contract == contract && m.flat() && len(data) >= selectorBytes && string(selectorOf(m)) == string(data[:selectorBytes]) {
-			return m, true
-		}
+// selected is the method that the first bytes of an encoded call name.
+func selected(contract string, data []byte) (method, bool) {
+	if len(data) < selectorBytes {
+		return method{}, false
 	}
-	return method{}, false
+	m, there := bySelector[contract+string(data[:selectorBytes])]
+	return m, there
 }
 
 // abiReader reads the arguments of a call that a vote carries.

@@ -146,7 +146,7 @@ func callContract(f *frame, a contractCall) error {
 	if !there {
 		return refuse(errNoCode, field{"target", a.Target})
 	}
-	m, found := bySelector(name, a.Data)
+	m, found := selected(name, a.Data)
 	if !found {
 		return refuse(errRevertedWithoutData)
 	}

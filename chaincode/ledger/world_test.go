@@ -38,7 +38,6 @@ type world struct {
 	ledgerID  words.Word
 	first     *party
 	last      *stubDouble
-	seen      []event
 }
 
 // seenEvent is an event as a client reads it.
@@ -158,16 +157,16 @@ func (w *world) must(by *party, method string, args object, scopes ...any) []byt
 }
 
 // refuses is call for what must be refused with that error.
-func (w *world) refuses(name string, by *party, method string, args object, scopes ...any) object {
+func (w *world) refuses(name string, by *party, method string, args object, scopes ...any) {
 	w.t.Helper()
 	answer, refused := w.call(by, method, args, scopes...)
 	if refused == nil {
 		w.t.Fatalf("%s was accepted (%s), should be refused as %s", method, answer, name)
+		return
 	}
 	if refused.Name != name {
 		w.t.Fatalf("%s: refused as %v, should be %s", method, refused, name)
 	}
-	return refused.Args
 }
 
 // read is the answer of a view, into a value.
