@@ -76,5 +76,9 @@ def _ask(node: Path, port: int, path: str) -> str | None:
 def _client(node: Path) -> urllib3.PoolManager:
     tls = node / "tls"
     return urllib3.PoolManager(
-        retries=False, ca_certs=str(tls / "ca.crt"), cert_file=str(tls / "server.crt"), key_file=str(tls / "server.key")
+        maxsize=8,
+        retries=False,
+        ca_certs=str(tls / "ca.crt"),
+        cert_file=str(tls / "server.crt"),
+        key_file=str(tls / "server.key"),
     )

@@ -17,6 +17,7 @@ from network.binaries import built
 from network.fabric import channel, health, layout, lifecycle, nodes
 from network.fabric.authority import Authority, Role
 from network.fabric.layout import HOST, Consensus, Layout, Orderer, Organisation
+from network.fabric.tools import passing
 from network.kinds import NetworkStatus, PartStatus
 from network.processes import NetworkError, Processes, alone
 
@@ -134,7 +135,7 @@ class FabricNetwork:
         Does nothing when it is there. Raises NetworkError."""
         members = self._live_members()
         self._approve([name])
-        lifecycle.commit(self.layout, members, name, self._orderer())
+        self._insist(f"{name} is committed", lambda: lifecycle.commit(self.layout, members, name, self._orderer()))
         for member in members:
             self._wait(f"{member.peer} finds endorsers of {name}", partial(lifecycle.endorsers_found, self.layout, member, name))
 
@@ -256,14 +257,18 @@ class FabricNetwork:
 
     def _approve(self, names: Iterable[str]) -> None:
         """Let every running member approve names; members at once, because each waits for a block."""
-        plan, orderer, members, asked = self.layout, self._orderer(), self._live_members(), list(names)
+        plan, members, asked = self.layout, self._live_members(), list(names)
 
         def all_of(member: Organisation) -> None:
             for name in asked:
-                lifecycle.approve(plan, member, name, orderer)
+                what = f"{member.name} approves {name}"
+                self._insist(what, partial(self._approve_one, plan, member, name))
 
         with ThreadPoolExecutor(len(members)) as pool:
             list(pool.map(all_of, members))
+
+    def _approve_one(self, plan: Layout, member: Organisation, name: str) -> None:
+        lifecycle.approve(plan, member, name, self._orderer())
 
     def _committed(self) -> list[str]:
         return lifecycle.committed(self.layout, self._live_members()[0])
@@ -302,6 +307,20 @@ class FabricNetwork:
 
     def _part(self, name: str, role: str, address: str, height: int | None) -> PartStatus:
         return {"name": name, "role": role, "pid": self._processes.pid(name), "address": address, "height": height}
+
+    def _insist(self, what: str, step: Callable[[], None]) -> None:
+        """Do a step again while the ordering service is without a leader. Each step looks first at what is done."""
+
+        def done() -> bool:
+            try:
+                step()
+            except NetworkError as error:
+                if not passing(error):
+                    raise
+                return False
+            return True
+
+        self._wait(what, done)
 
     def _wait(self, what: str, reached: Callable[[], bool], needs: Iterable[str] = ()) -> None:
         self._processes.wait_for(what, reached, READY_SECONDS, needs)

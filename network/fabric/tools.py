@@ -11,6 +11,8 @@ from network.fabric.layout import Orderer, Organisation
 from network.processes import NetworkError
 
 TOOL_SECONDS = 120.0
+# What the tools say while the orderers choose a leader or a node restarts; and what they say when the first try did arrive.
+_PASSING = ("SERVICE_UNAVAILABLE", "timed out waiting", "connection refused", "deadline exceeded", "EOF", "redefine uncommitted")
 
 
 def run(program: str, *arguments: str | Path, environment: dict[str, str] | None = None) -> str:
@@ -27,6 +29,11 @@ def run(program: str, *arguments: str | Path, environment: dict[str, str] | None
         said = "\n".join((done.stderr or done.stdout).strip().splitlines()[-6:])
         raise NetworkError(f"{program} {' '.join(map(str, arguments[:3]))}: {said}")
     return done.stdout
+
+
+def passing(error: NetworkError) -> bool:
+    """Whether a step that failed so may succeed when it is tried again, after a look at what is already done."""
+    return any(words in str(error) for words in _PASSING)
 
 
 def as_admin(organisation: Organisation, *arguments: str | Path) -> str:
