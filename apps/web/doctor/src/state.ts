@@ -39,6 +39,15 @@ export const lists = shallowReactive({ requests: [] as AccessRequest[], consents
 export const released = shallowReactive(new Map<string, Released>())
 export const view = shallowReactive({ listed: null as ListedAll | null, listing: false, selected: null as Released | null })
 
+const FAVOURITES = 'healthtrust.doctor.favourites'
+/** Patients the doctor keeps at hand. Only pseudonyms are stored; names come from what the patient opened. */
+export const favourites = reactive(new Set<Hex>(JSON.parse(localStorage.getItem(FAVOURITES) ?? '[]') as Hex[]))
+
+export function toggleFavourite(subject: Hex): void {
+  if (!favourites.delete(subject)) favourites.add(subject)
+  localStorage.setItem(FAVOURITES, JSON.stringify([...favourites]))
+}
+
 let news: AbortController | null = null
 export const session = new Session(IDLE_MS, () => {
   state.unlocked = false

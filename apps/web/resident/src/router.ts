@@ -1,5 +1,5 @@
 import { createRouter, createWebHashHistory } from 'vue-router'
-import { state } from './state'
+import { pending, state } from './state'
 
 const open = { meta: { open: true } }
 
@@ -11,6 +11,8 @@ export const router = createRouter({
     { path: '/start', component: () => import('./pages/Start.vue'), ...open },
     { path: '/enrol', component: () => import('./pages/Enrol.vue'), ...open },
     { path: '/import', component: () => import('./pages/Import.vue'), ...open },
+    { path: '/lost', component: () => import('./pages/Lost.vue'), ...open },
+    { path: '/recovering', component: () => import('./pages/Recovering.vue'), ...open },
     { path: '/unlock', component: () => import('./pages/Unlock.vue'), ...open },
     { path: '/records', component: () => import('./pages/Records.vue') },
     { path: '/records/:record', component: () => import('./pages/Record.vue') },
@@ -34,6 +36,7 @@ export const router = createRouter({
 /** Without a key to the start, locked to the passphrase; afterwards where one wanted to go. */
 router.beforeEach((to) => {
   if (to.path === '/start' && state.file) return '/unlock'
+  if (to.path === '/recovering' && !pending.load()) return '/start'
   if (to.meta['open']) return true
   if (!state.file) return '/start'
   return state.unlocked || { path: '/unlock', query: { to: to.fullPath } }

@@ -17,7 +17,7 @@ import { i18n } from './words'
 
 const IDLE_MS = 10 * 60_000
 export const store = new KeyStore('healthtrust.resident.key')
-/** A new key on its way to the ledger. */
+/** A new key on its way to the ledger: beside the old one while it takes over, alone while a recovery waits. */
 export const pending = new KeyStore('healthtrust.resident.key.pending')
 export const platform = new ResidentPlatform(location.origin)
 
@@ -42,17 +42,38 @@ for (const event of ['pointerdown', 'keydown']) addEventListener(event, () => se
 
 const { t } = i18n.global as unknown as { t: (key: string, named?: Record<string, unknown>) => string }
 
-/** The subject's id, from the key file. */
-export const me = (): Hex => (state.file?.keyid.split(':')[1] ?? '0x') as Hex
+/** How long the ledger makes a new seal wait where an old one exists (`RECOVERY_DELAY` of the Identity contract). */
+export const RECOVERY_DAYS = 7
 
-/** Opens the key with the passphrase, logs in, and learns who is who. */
+export const subjectOf = (file: KeyFile): Hex => file.keyid.split(':')[1] as Hex
+/** The subject's id, from the key file. */
+export const me = (): Hex => (state.file ? subjectOf(state.file) : '0x')
+
+/**
+ * Opens the key with the passphrase, logs in, and learns who is who. Where the change to a new key was cut short after the ledger had it, the
+ * old key is refused, and the new one, kept beside it, takes its place.
+ */
 export async function open(passphrase: string, onProgress?: (share: number) => void): Promise<void> {
-  const key = await unlockKey(state.file!, passphrase, onProgress)
-  await enter(key)
+  try {
+    await enter(await unlockKey(state.file!, passphrase, onProgress))
+  } catch (refused) {
+    if (pending.load()?.keyid !== state.file!.keyid || (refused instanceof Problem && refused.status === 0)) throw refused
+    await adopt(passphrase, onProgress).catch(() => {
+      throw refused
+    })
+  }
 }
 
-export async function enter(key: KeyPair): Promise<void> {
-  await platform.signIn(state.file!.keyid, key)
+/** Makes the key that waited this device's key, if the ledger takes it. */
+export async function adopt(passphrase: string, onProgress?: (share: number) => void): Promise<void> {
+  const file = pending.load()!
+  await enter(await unlockKey(file, passphrase, onProgress), file)
+  keep(file)
+  pending.remove()
+}
+
+export async function enter(key: KeyPair, file: KeyFile = state.file!): Promise<void> {
+  await platform.signIn(file.keyid, key)
   session.open(key)
   await Promise.all([platform.loadOrganisations(), platform.loadDocumentTypes()])
   for (const o of platform.organisations.values()) state.names.set(o.id, o.name ?? '')

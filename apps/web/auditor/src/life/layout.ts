@@ -4,6 +4,9 @@ import { ALLIANCE, RESIDENT, type Life, type Link, type Step } from './life'
 export const BOX = { width: 116, height: 60 }
 const GAP = { x: 28, y: 12 }
 const MARGIN = 14
+/** Links within one column swing out to its right; the last column needs room for them and their arrows. */
+const SWING = 26
+const RIGHT = SWING + MARGIN
 export const AXIS = 34
 
 export interface Placed {
@@ -41,7 +44,7 @@ export function pictureOf(life: Life, most: number): Picture {
     placed,
     paths,
     times: times.map((time) => ({ x: column.get(time)!, time })),
-    width: 2 * MARGIN + times.length * (BOX.width + GAP.x) - GAP.x,
+    width: MARGIN + RIGHT + times.length * (BOX.width + GAP.x) - GAP.x,
     height: (last ? last.y + last.height : 0) + AXIS,
   }
 }
@@ -79,7 +82,7 @@ function pathOf(link: Link, at: Map<string, Placed>): { link: Link; d: string }[
   const [y1, y2] = [from.y + middle, to.y + middle]
   if (from.x === to.x) {
     const side = from.x + BOX.width
-    return [{ link, d: `M${side} ${y1} C${side + 22} ${y1} ${side + 22} ${y2} ${side + 1} ${y2}` }]
+    return [{ link, d: `M${side} ${y1} C${side + SWING} ${y1} ${side + SWING} ${y2} ${side + 1} ${y2}` }]
   }
   const [x1, x2] = [from.x + BOX.width, to.x - 1]
   const bend = Math.min(46, (x2 - x1) / 2 + 8)

@@ -60,6 +60,10 @@ export const en: Words = {
     digestLead: 'Another member’s mirror has the same digest at the same height; if not, at least one database was changed.',
   },
   trace: {
+    sort: 'Order',
+    oldest: 'Oldest first',
+    newest: 'Newest first',
+    exportEvents: 'Export events (CSV)',
     title: 'Life of an identifier',
     is: {
       record: 'A record',

@@ -57,6 +57,10 @@ export const zh = {
     digestLead: '另一家的镜像在同一高度应有相同的摘要；不同则至少一家的数据库被改过。',
   },
   trace: {
+    sort: '排序',
+    oldest: '从早到晚',
+    newest: '从晚到早',
+    exportEvents: '导出事件 CSV',
     title: '编号的一生',
     is: {
       record: '一份档案',

@@ -5,7 +5,6 @@ export const en: Words = {
   login: {
     lead: 'Log in with your signing key. It stays on this computer, locked by a passphrase.',
     file: 'Choose the key file',
-    chosen: '{name}',
     other: 'Another key file',
     pass: 'Passphrase',
     button: 'Log in',
@@ -26,6 +25,9 @@ export const en: Words = {
   },
   bar: { lock: 'Lock', language: '中文' },
   patients: {
+    favourites: 'Favourites',
+    keep: '☆ Keep at hand',
+    kept: '★ At hand',
     title: 'Patients',
     search: 'Find a patient',
     hint: 'ID number, or the number on the patient’s phone',

@@ -3,7 +3,6 @@ export const zh = {
   login: {
     lead: '用您的签名密钥登录。密钥只在这台电脑里，用密码锁着。',
     file: '选择密钥文件',
-    chosen: '{name}',
     other: '换一个密钥文件',
     pass: '密码',
     button: '登录',
@@ -23,6 +22,9 @@ export const zh = {
   },
   bar: { lock: '锁定', language: 'English' },
   patients: {
+    favourites: '关注的患者',
+    keep: '☆ 关注',
+    kept: '★ 已关注',
     title: '患者',
     search: '查找患者',
     hint: '身份证号，或患者手机上的号码',

@@ -23,6 +23,8 @@ export const en: Words = {
     done: 'Done',
     unknown: 'Unknown',
     today: 'Today',
+    large: 'Large letters',
+    usual: 'Usual letters',
   },
   problem: {
     noAnswer: 'The service cannot be reached. Check the network; what you typed is kept.',

@@ -22,6 +22,8 @@ export const zh = {
     done: '完成',
     unknown: '未知',
     today: '今天',
+    large: '大字',
+    usual: '普通字',
   },
   problem: {
     noAnswer: '连不上服务，请看看网络。您填写的内容还在。',
