@@ -188,7 +188,12 @@ func TestStates(t *testing.T) {
 	w := newWorld(t)
 	_, doctor, c := w.consenting()
 	var states []decision.State
-	w.read(&states, "Consent.statesOf", object{"queries": []query{{c.id, doctor.id, w.first.id, words.Kind("nobody")}}})
+	w.read(&states, "Consent.statesOf", object{"queries": []query{
+		{c.id, doctor.id, w.first.id, words.Kind("nobody")}, {words.Kind("none"), doctor.id, w.first.id, w.first.id},
+	}})
+	if w.last.trips > 3 {
+		t.Errorf("%d round trips to the peer", w.last.trips)
+	}
 	s := states[0]
 	if s.Consent.Commitment != c.commitment || s.Consent.UseLimit != 2 || s.RequesterOrganisation != statusActive || s.Custodian != 0 {
 		t.Errorf("%+v", s)

@@ -28,12 +28,19 @@ func decide(f *frame, a decideArgs) (answer decision.Answer, err error) {
 	if err := f.transient(openedKey, &o); err != nil {
 		return answer, err
 	}
-	return f.decideOne(ask{a.Request, a.Consent}, o, a.Time), nil
+	asked := ask{a.Request, a.Consent}
+	f.expectStates([]query{asked.query()})
+	return f.decideOne(asked, o, a.Time), nil
 }
 
 type ask struct {
 	Request decision.Request `json:"request"`
 	Consent words.Word       `json:"consent"`
+}
+
+// query names the state that the decision depends on.
+func (a ask) query() query {
+	return query{a.Consent, a.Request.Requester, a.Request.RequesterOrganisation, a.Request.Custodian}
 }
 
 type decideManyArgs struct {
@@ -50,6 +57,11 @@ func decideMany(f *frame, a decideManyArgs) ([]decision.Answer, error) {
 	if len(scopes) != len(a.Asks) {
 		return nil, invalid("%d asks, but %d opened scopes", len(a.Asks), len(scopes))
 	}
+	queries := make([]query, len(a.Asks))
+	for i, q := range a.Asks {
+		queries[i] = q.query()
+	}
+	f.expectStates(queries)
 	answers := make([]decision.Answer, len(a.Asks))
 	for i, q := range a.Asks {
 		answers[i] = f.decideOne(q, scopes[i], a.Time)
@@ -58,9 +70,8 @@ func decideMany(f *frame, a decideManyArgs) ([]decision.Answer, error) {
 }
 
 func (f *frame) decideOne(a ask, o opened, time words.Uint64) decision.Answer {
-	q := a.Request
-	state := f.stateOf(query{a.Consent, q.Requester, q.RequesterOrganisation, q.Custodian})
-	return decision.Evaluate(state, q, o.ScopeWords, national.HMAC(o.Salt, o.ScopeWords), uint64(time))
+	opening := national.HMAC(o.Salt, o.ScopeWords)
+	return decision.Evaluate(f.stateOf(a.query()), a.Request, o.ScopeWords, opening, uint64(time))
 }
 
 // transient reads a value of the proposal's transient map.

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sort"
 
@@ -21,6 +22,7 @@ type frame struct {
 	time      uint64
 	facts     facts
 	readOnly  bool
+	seen      map[string][]byte
 	changes   map[string][]byte
 	endorsers map[string]string
 	events    []event
@@ -38,7 +40,9 @@ type event struct {
 const eventName = "healthtrust"
 
 func newFrame(stub shim.ChaincodeStubInterface, readOnly bool) *frame {
-	return &frame{stub: stub, readOnly: readOnly, changes: map[string][]byte{}, endorsers: map[string]string{}}
+	f := &frame{stub: stub, readOnly: readOnly}
+	f.seen, f.changes, f.endorsers = map[string][]byte{}, map[string][]byte{}, map[string]string{}
+	return f
 }
 
 // key is where a contract keeps something: family and fixed-width ids, so that ranges are in order.
@@ -55,14 +59,34 @@ func numbered(n uint64) string { return fmt.Sprintf("%016x", n) }
 
 // load is the value under a key; the zero value where there is none.
 func load[T any](f *frame, key string) (value T) {
-	data, changed := f.changes[key]
-	if !changed && f.err == nil {
-		data, f.err = f.stub.GetState(key)
-	}
-	if len(data) > 0 && f.err == nil {
+	if data := f.read(key); len(data) > 0 && f.err == nil {
 		f.err = json.Unmarshal(data, &value)
 	}
 	return value
+}
+
+func (f *frame) read(key string) []byte {
+	if data, changed := f.changes[key]; changed {
+		return data
+	}
+	if _, known := f.seen[key]; !known && f.err == nil {
+		f.seen[key], f.err = f.stub.GetState(key)
+	}
+	return f.seen[key]
+}
+
+// expect fetches keys that will be read, in one round trip to the peer.
+func (f *frame) expect(keys ...string) {
+	if f.err != nil || len(keys) == 0 {
+		return
+	}
+	values, err := f.stub.GetMultipleStates(keys...)
+	if f.err = err; err != nil {
+		return
+	}
+	for i, key := range keys {
+		f.seen[key] = values[i]
+	}
 }
 
 // save puts a value under a key.
@@ -102,21 +126,29 @@ func (f *frame) as(account words.Address, run func() error) error {
 	return run()
 }
 
-// commit hands changes and events to the peer.
+// commit hands changes and events to the peer, in one round trip where the peer can take them so.
 func (f *frame) commit() error {
 	if f.err == nil && f.readOnly && len(f.changes) > 0 {
-		f.err = fmt.Errorf("a reading method wrote")
+		f.err = errors.New("a reading method wrote")
 	}
+	if len(f.changes) > 0 {
+		f.stub.StartWriteBatch()
+		f.write()
+		f.then(f.stub.FinishWriteBatch)
+	}
+	if len(f.events) > 0 {
+		f.then(f.report)
+	}
+	return f.err
+}
+
+func (f *frame) write() {
 	for _, key := range sorted(f.changes) {
 		f.then(func() error { return f.stub.PutState(key, f.changes[key]) })
 	}
 	for _, key := range sorted(f.endorsers) {
 		f.then(func() error { return f.endorsedBy(key, f.endorsers[key]) })
 	}
-	if len(f.events) > 0 {
-		f.then(func() error { return f.report() })
-	}
-	return f.err
 }
 
 func (f *frame) then(step func() error) {

@@ -46,7 +46,8 @@ type stubDouble struct {
 	time      time.Time
 	writes    map[string][]byte
 	rules     map[string][]byte
-	reads     map[string]bool
+	trips     int
+	batch     bool
 	events    []byte
 	failRead  error
 }
@@ -54,7 +55,7 @@ type stubDouble struct {
 func (p *peerDouble) proposal(by *account, at time.Time, args ...[]byte) *stubDouble {
 	return &stubDouble{
 		peer: p, args: args, creator: by.creator, chaincode: "healthtrust", time: at,
-		writes: map[string][]byte{}, rules: map[string][]byte{}, reads: map[string]bool{},
+		writes: map[string][]byte{}, rules: map[string][]byte{},
 	}
 }
 
@@ -77,13 +78,29 @@ func (s *stubDouble) GetTxTimestamp() (*timestamppb.Timestamp, error) {
 }
 
 func (s *stubDouble) GetState(key string) ([]byte, error) {
-	s.reads[key] = true
+	s.trips++
 	return s.peer.state[key], s.failRead
 }
 
+func (s *stubDouble) GetMultipleStates(keys ...string) ([][]byte, error) {
+	s.trips++
+	values := make([][]byte, len(keys))
+	for i, key := range keys {
+		values[i] = s.peer.state[key]
+	}
+	return values, s.failRead
+}
+
+func (s *stubDouble) StartWriteBatch() { s.batch = true }
+
+func (s *stubDouble) FinishWriteBatch() error {
+	s.batch = false
+	return nil
+}
+
 func (s *stubDouble) PutState(key string, value []byte) error {
-	if len(value) == 0 {
-		return errors.New("a peer refuses an empty value")
+	if len(value) == 0 || !s.batch {
+		return errors.New("an empty value, or outside of the batch")
 	}
 	s.writes[key] = bytes.Clone(value)
 	return nil
