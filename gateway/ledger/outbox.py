@@ -13,6 +13,9 @@ An operation is a row in the writer's own database. What is written first, and w
    be sent: the same bytes where the nonces still line up, signed afresh where not. Until all are back, :func:`consistent` is
    false and nothing may be decided.
 
+On a ledger that endorses (``LedgerInfo.endorses``) signing is preceded by carrying the write out, and there are no nonces:
+:mod:`gateway.ledger.endorsing` says what is done otherwise, and why nothing happens twice.
+
 A lane is one account's row: who holds it and until when, and its next nonce. Only the holder takes nonces, and every change is
 fenced by the values it was based on, so several workers in several processes neither skip a nonce nor use one twice. Within an
 account operations are sent in the order they were stored. Works on SQLite and PostgreSQL.
@@ -32,6 +35,7 @@ from sqlalchemy import BigInteger, Index, Integer, LargeBinary, MetaData, Text, 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
+from gateway.ledger import endorsing
 from gateway.ledger.db import writing
 from gateway.ledger.port import Block, Call, Ledger, Outcome, Prepared, Sent
 from gateway.ledger.reasons import LedgerError, Reason
@@ -45,6 +49,9 @@ INITIALISED, PENDING, SUCCEEDED, FAILED = "initialised", "pending", "succeeded",
 LEASE_SECONDS = 30.0
 BATCH = 200
 RESTORE_ATTEMPTS = 5
+ROUNDS_SECONDS = 5.0
+"""How long one pass follows writes that build on each other, on a ledger that endorses."""
+ROUND_PAUSE = 0.02
 FILLER = Call("", "nothing")
 """A write that does nothing; takes the place of a nonce whose own write the node refuses for good."""
 
@@ -181,11 +188,13 @@ def flush(sessions: Sessions, ledger: Ledger, limit: int = BATCH) -> int:
     if lane is None:
         return 0
     try:
+        if ledger.info().endorses:
+            return _rounds(sessions, ledger, lane, holder, limit)
         signed = _sign(sessions, ledger, lane, holder, limit)
         _send(sessions, ledger, signed)
+        return len(signed)
     finally:
         _release(sessions, account, holder)
-    return len(signed)
 
 
 def settle(sessions: Sessions, ledger: Ledger, limit: int = 500) -> int:
@@ -279,6 +288,53 @@ def _sign(sessions: Sessions, ledger: Ledger, lane: Lane, holder: str, limit: in
     return [(op.id, p) for op, p in signed]
 
 
+def _rounds(sessions: Sessions, ledger: Ledger, lane: Lane, holder: str, limit: int) -> int:
+    """Endorse, send and settle by turns, as long as there is progress: what was refused because of an earlier write is tried
+    again once that is settled. Number sent."""
+    sent, deadline = 0, time.monotonic() + ROUNDS_SECONDS
+    while time.monotonic() < deadline and (signed := _endorse(sessions, ledger, lane, holder, limit)):
+        _send(sessions, ledger, signed)
+        sent += len(signed)
+        while _on_the_way(sessions, ledger, [id for id, _ in signed]) and time.monotonic() < deadline:
+            time.sleep(ROUND_PAUSE)
+    return sent
+
+
+def _endorse(sessions: Sessions, ledger: Ledger, lane: Lane, holder: str, limit: int) -> list[tuple[str, Prepared]]:
+    """Have the next operations endorsed and commit them as pending; what was signed."""
+    with sessions() as session:
+        pending = session.scalar(
+            select(func.min(Operation.seq)).where(Operation.state == PENDING, Operation.account == lane.account)
+        )
+        waiting = list(session.scalars(_waiting(lane.account).limit(limit)))
+    answers = endorsing.prepare(ledger, endorsing.startable(waiting), lane.account)
+    with sessions.begin() as session:
+        writing(session)
+        held = (Lane.account == lane.account, Lane.holder == holder, Lane.held_until > time.time())
+        if not _changed(session, update(Lane).where(*held).values(next_nonce=None)):
+            return []
+        signed = []
+        for op, values in endorsing.judge(waiting, answers, pending):
+            _change(session, op, **values)
+            answer = answers[op.seq]
+            if isinstance(answer, Prepared):
+                signed.append((op.id, answer))
+    return signed
+
+
+def _on_the_way(sessions: Sessions, ledger: Ledger, ids: Sequence[str]) -> bool:
+    """Settle what is final of these; whether some are still on their way into a block."""
+    with sessions() as session:
+        waiting = list(session.scalars(select(Operation).where(Operation.id.in_(ids), Operation.state == PENDING)))
+    try:
+        outcomes = ledger.outcome([op.transaction or "" for op in waiting])
+    except LedgerError as e:
+        log.warning("%d writes cannot be followed now: %s", len(waiting), e)
+        return False
+    _apply(sessions, waiting, outcomes)
+    return any(o.status == "pending" for o in outcomes)
+
+
 def _waiting(account: str) -> Any:
     mine = Operation.account.in_(("", account))
     return select(Operation).where(Operation.state == INITIALISED, mine).order_by(Operation.seq)
@@ -350,6 +406,8 @@ def _repriced(sessions: Sessions, ledger: Ledger, id: str, prepared: Prepared) -
 
 def _fill(ledger: Ledger, prepared: Prepared) -> bool:
     """Use up the nonce of a write that will never be taken, or every later one of the account would wait for ever."""
+    if ledger.info().endorses:
+        return True
     try:
         ledger.submit(ledger.prepare(FILLER, prepared.account, prepared.nonce))
     except LedgerError as e:
@@ -372,8 +430,8 @@ def _settle(session: Session, op: Operation, outcome: Outcome) -> bool:
     where = {"height": outcome.height, "block": outcome.block.hex() if outcome.block else None}
     if outcome.status == "committed":
         return _change(session, op, state=SUCCEEDED, reason=None, restoring=False, **where)
-    if op.restoring and op.attempts < RESTORE_ATTEMPTS:
-        # What it builds on may be another party's write that is not back yet.
+    if endorsing.again(op, outcome.reason) or (op.restoring and op.attempts < RESTORE_ATTEMPTS):
+        # Restoring: what it builds on may be another party's write that is not back yet.
         again = {"state": INITIALISED, "raw": None, "transaction": None, "nonce": None, "attempts": op.attempts + 1}
         _change(session, op, **again)
         return False
@@ -477,14 +535,16 @@ def _put_again(sessions: Sessions, ledger: Ledger) -> None:
         return
     try:
         gone = _gone(sessions, ledger)
-        taken = ledger.prepare(FILLER).nonce
+        taken = None if ledger.info().endorses else ledger.prepare(FILLER).nonce
         with sessions.begin() as session:
             writing(session)
             lost = (Operation.state == SUCCEEDED, Operation.block.in_(gone))
             again = _changed(session, update(Operation).where(*lost).values(restoring=True, attempts=0))
             sent = or_(Operation.state == PENDING, Operation.restoring & (Operation.state == SUCCEEDED))
             rows = list(session.scalars(select(Operation).where(sent, Operation.account == account).order_by(Operation.nonce)))
-            following = _line_up(ledger, rows, taken)
+            if taken is None:
+                endorsing.resend(rows)
+            following = None if taken is None else _line_up(ledger, rows, taken)
             session.execute(update(Lane).where(Lane.account == account, Lane.holder == holder).values(next_nonce=following))
     finally:
         _release(sessions, account, holder)

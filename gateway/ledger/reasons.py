@@ -20,6 +20,7 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"
     NOT_FOUND = "not_found"
     REJECTED = "rejected"
+    DENIED = "denied"
     NONCE = "nonce"
     CONFLICT = "conflict"
     ENDORSEMENT = "endorsement"
@@ -50,6 +51,7 @@ _ADVICE: dict[Reason, str] = {
     Reason.TIMEOUT: "The node took too long; the write may have arrived: ask for its outcome before sending it again.",
     Reason.NOT_FOUND: "The node does not know this block, transaction or contract: check the identifier.",
     Reason.REJECTED: "The contract said no: the caller reads the detail (the contract's error name) and changes the request.",
+    Reason.DENIED: "The network does not let our identity do this: the operator looks at certificate and membership.",
     Reason.NONCE: "The account's counter moved: the outbox takes a fresh number and signs again.",
     Reason.CONFLICT: "Something it had read changed before it was ordered; it did nothing: the outbox prepares it again.",
     Reason.ENDORSEMENT: "Too few organisations' peers said the same: the outbox prepares it again; if it lasts, the operators "

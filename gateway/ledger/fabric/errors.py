@@ -42,7 +42,7 @@ _WORDS: tuple[tuple[Reason, tuple[str, ...]], ...] = (
     ),
     (Reason.WRONG_CHAIN, (r"could not get last config for channel", r"policy manager for channel", r"Invalid chain ID")),
     (
-        Reason.REJECTED,
+        Reason.DENIED,
         (r"access denied", r"permission denied", r"status=FORBIDDEN", r"identity expired", r"failed evaluating policy"),
     ),
     (Reason.UNREACHABLE, (r"no combination of peers", r"no endorsers found", r"unavailability of peers", r"stream terminated")),
@@ -55,8 +55,8 @@ _CODES = {
     grpc.StatusCode.CANCELLED: Reason.TIMEOUT,
     grpc.StatusCode.INVALID_ARGUMENT: Reason.INVALID_ARGUMENT,
     grpc.StatusCode.NOT_FOUND: Reason.NOT_FOUND,
-    grpc.StatusCode.PERMISSION_DENIED: Reason.REJECTED,
-    grpc.StatusCode.UNAUTHENTICATED: Reason.REJECTED,
+    grpc.StatusCode.PERMISSION_DENIED: Reason.DENIED,
+    grpc.StatusCode.UNAUTHENTICATED: Reason.DENIED,
     grpc.StatusCode.RESOURCE_EXHAUSTED: Reason.UNREACHABLE,
 }
 _VALIDATION = {
@@ -64,11 +64,9 @@ _VALIDATION = {
     "PHANTOM_READ_CONFLICT": Reason.CONFLICT,
     "ENDORSEMENT_POLICY_FAILURE": Reason.ENDORSEMENT,
     "EXPIRED_CHAINCODE": Reason.ENDORSEMENT,
-    "BAD_CREATOR_SIGNATURE": Reason.REJECTED,
+    "BAD_CREATOR_SIGNATURE": Reason.DENIED,
     "TARGET_CHAIN_NOT_FOUND": Reason.WRONG_CHAIN,
 }
-ACCESS_DENIED = "AccessDenied"
-"""Error name of a ``rejected`` that comes from the network's own policies, not from a contract."""
 
 
 @contextmanager
@@ -96,8 +94,6 @@ def to_ledger_error(
         return LedgerError(told.reason, stage, transaction, told.detail)
     reason = _reason(e.code(), said)
     text = "; ".join(dict.fromkeys(s for s in said if s))
-    if reason is Reason.REJECTED:
-        text = f"{ACCESS_DENIED} ({text})"
     return LedgerError(reason, stage, transaction, text or e.code().name)
 
 

@@ -1,0 +1,108 @@
+"""What the outbox does otherwise on a ledger whose writes are endorsed before they are ordered (Hyperledger Fabric).
+
+- To prepare a write is to have it carried out on the state as it is now. What builds on a write that is not settled yet is
+  refused, or built on sand: a refusal is final only when nothing earlier of the lane is still under way.
+- A transaction whose reads were overtaken is put into a block as invalid and does nothing. Its id is spent: no block counts it
+  again. Only after the ledger said so is the operation prepared again, as a new transaction, so that one of the two can have an
+  effect at most. A transaction nobody has heard of is sent again as it is; it may still be on its way.
+- There are no nonces: nothing has to be filled, and stored bytes stay good for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from gateway.ledger.port import Ledger, Prepared
+from gateway.ledger.reasons import LedgerError, Reason
+from gateway.ledger.wire import load_call
+
+if TYPE_CHECKING:
+    from gateway.ledger.outbox import Operation
+
+log = logging.getLogger(__name__)
+
+AGAIN = frozenset({Reason.CONFLICT, Reason.ENDORSEMENT})
+"""Failures after which another transaction may succeed where this one did nothing."""
+ATTEMPTS = 50
+"""Transactions of one operation at most."""
+SIDE_BY_SIDE = 8
+"""Writes endorsed at the same time."""
+_VERDICTS = frozenset({Reason.REJECTED, Reason.INVALID_ARGUMENT, Reason.TOO_LARGE})
+
+
+def startable(waiting: Iterable[Operation]) -> Iterator[Operation]:
+    """Those that may go together. What was overtaken once goes alone among the writes of its contract: they share something,
+    and side by side all but one would be overtaken again."""
+    crowded: set[str] = set()
+    for op in waiting:
+        contract = load_call(op.call).contract
+        if contract not in crowded:
+            yield op
+        if op.attempts:
+            crowded.add(contract)
+
+
+def prepare(ledger: Ledger, ops: Iterable[Operation], account: str) -> dict[int, Prepared | LedgerError]:
+    """Prepare in order, some side by side; answers by ``seq``. Ends with the first answer that says nothing about the write but
+    that the ledger, or our place in it, has to be put right."""
+    answers: dict[int, Prepared | LedgerError] = {}
+    rest = iter(ops)
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        while some := list(islice(rest, SIDE_BY_SIDE)):
+            for op, answer in zip(some, pool.map(lambda op: _prepare(ledger, op, account), some), strict=True):
+                answers[op.seq] = answer
+                if isinstance(answer, LedgerError) and answer.reason not in _VERDICTS | AGAIN:
+                    log.warning("stored writes wait: %s", answer)
+                    return answers
+    return answers
+
+
+def judge(
+    waiting: Sequence[Operation], answers: Mapping[int, Prepared | LedgerError], pending: int | None
+) -> Iterator[tuple[Operation, dict[str, Any]]]:
+    """The new columns of each operation that was answered. ``pending``: lowest ``seq`` of what was under way before."""
+    under_way = False
+    for op in waiting:
+        answer = answers.get(op.seq)
+        alone = not under_way and (pending is None or op.seq < pending)
+        values = {} if answer is None else _columns(op, answer, alone=alone)
+        if values:
+            yield op, values
+        under_way = under_way or values.get("state") != "failed"
+
+
+def again(op: Operation, reason: Reason | None) -> bool:
+    """Whether an operation whose transaction failed for good is to be prepared again."""
+    return reason in AGAIN and op.attempts < ATTEMPTS
+
+
+def resend(rows: Sequence[Operation]) -> None:
+    """What the ledger lost is sent as it is, whatever else is put on again."""
+    for op in rows:
+        if op.height is not None:
+            op.detail = f"put on again; was {op.transaction} in block {op.height}"
+        op.state, op.height, op.block, op.updated = "pending", None, None, time.time()
+
+
+def _prepare(ledger: Ledger, op: Operation, account: str) -> Prepared | LedgerError:
+    try:
+        return ledger.prepare(load_call(op.call), account)
+    except LedgerError as e:
+        return e
+
+
+def _columns(op: Operation, answer: Prepared | LedgerError, *, alone: bool) -> dict[str, Any]:
+    """``alone``: nothing earlier of the lane is under way, so that a contract's no is final."""
+    if isinstance(answer, Prepared):
+        sent = {"account": answer.account, "nonce": None, "raw": answer.raw, "transaction": answer.id, "reason": None}
+        return {"state": "pending", **sent}
+    said = {"reason": answer.reason.value, "detail": answer.detail}
+    if answer.reason in AGAIN:
+        return {**said, "attempts": op.attempts + 1, "state": "failed" if op.attempts + 1 >= ATTEMPTS else "initialised"}
+    final = answer.reason in _VERDICTS and (alone or answer.reason is not Reason.REJECTED)
+    return {**said, "state": "failed" if final else "initialised"}
