@@ -27,10 +27,20 @@ def private_folder(folder: Path) -> None:
         missing.mkdir(mode=0o700, exist_ok=True)
 
 
+class FabricSettings(BaseModel):
+    """Our place in a Hyperledger Fabric network (``ledger.kind=fabric``)."""
+
+    msp: str = Field("", description="MSP id of our organisation.")
+    profile: str = Field(
+        "", description="Connection profile the network hands out; empty = `fabric/profile.json` under the home."
+    )
+    wallet: str = Field("", description="Folder of our certificates; empty = `fabric/wallet` under the home.")
+
+
 class LedgerSettings(BaseModel):
     """Which ledger, and how to reach our own node of it."""
 
-    kind: Literal["evm", "memory"] = Field(
+    kind: Literal["evm", "fabric", "memory"] = Field(
         "evm", description="Driver. `memory` is a double: it warns, and production refuses it."
     )
     url: str = Field("http://127.0.0.1:8545", description="JSON-RPC address of our own node.")
@@ -47,6 +57,7 @@ class LedgerSettings(BaseModel):
         "", description="Address of an SM2 verification precompile of the chain; empty = software in the contract."
     )
     sm3_precompile: str = Field("", description="Address of an SM3 precompile of the chain; empty = software in the contract.")
+    fabric: FabricSettings = Field(default_factory=FabricSettings)
 
 
 class GatewaySettings(BaseModel):
@@ -173,7 +184,7 @@ class Settings(BaseSettings):
         if self.production:
             doubles = [g.code for g in self.gates if g.store == "memory"]
             if self.ledger.kind == "memory" or doubles:
-                raise ValueError("production refuses in-memory doubles: set ledger.kind=evm and gates[].store=files")
+                raise ValueError("production refuses in-memory doubles: set ledger.kind=evm or fabric and gates[].store=files")
             if self.profile != "consortium":
                 raise ValueError("production refuses the embedded node, which one party can rewrite: set profile=consortium")
             if any(g.code.startswith("TEST-") for g in self.gates):

@@ -20,6 +20,8 @@ def open_ledger(settings: Settings, account_key: bytes | None = None) -> Ledger:
     """
     if settings.ledger.kind == "memory":
         return _memory(settings, account_key)
+    if settings.ledger.kind == "fabric":
+        return _fabric(settings, account_key)
     from gateway.ledger.evm.ledger import EvmLedger
     from gateway.ledger.evm.open import Deployment, Limits, connect
 
@@ -31,6 +33,26 @@ def open_ledger(settings: Settings, account_key: bytes | None = None) -> Ledger:
 def found_in_memory(home: Path, chain: MemoryChain) -> None:
     """Let :func:`open_ledger` find this in-memory chain for every account of this home in this process."""
     _chains[home] = chain
+
+
+def _fabric(settings: Settings, account_key: bytes | None) -> Ledger:
+    from gateway.ledger.fabric.ledger import FabricLedger
+    from gateway.ledger.fabric.open import Deployment, Limits, connect
+    from gateway.ledger.fabric.profile import Profile
+    from gateway.ledger.fabric.wallet import Wallet
+
+    chosen, place = settings.ledger, settings.ledger.fabric
+    wallet = Wallet(Path(place.wallet or settings.home / "fabric" / "wallet"), place.msp)
+    profile = Profile.read(Path(place.profile or settings.home / "fabric" / "profile.json"))
+    return FabricLedger(
+        connect(
+            profile,
+            Deployment.read(settings.home / "contracts.json"),
+            wallet.reader() if account_key is None else wallet.account(account_key),
+            Limits(chosen.timeout_seconds, chosen.max_head_age_seconds),
+            writes=account_key is not None,
+        )
+    )
 
 
 def _memory(settings: Settings, account_key: bytes | None) -> Ledger:
