@@ -8,13 +8,18 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from gateway.settings import default_home
 from network.kinds import MemberNetwork, Network, NetworkStatus
 from network.processes import NetworkError
+
+if TYPE_CHECKING:
+    from network.fabric.network import FabricNetwork
 
 app = typer.Typer(no_args_is_help=True, help="A consortium's nodes on this machine: EVM validators or Hyperledger Fabric.")
 
@@ -97,16 +102,33 @@ def remove_org(name: str, kind: KindOption) -> None:
     typer.echo(text(network.status()))
 
 
+@app.command()
+def chaincode(name: str) -> None:
+    """Fabric: put the ledger's contracts on the channel under one more name, an alliance of its own."""
+    _fabric().commit_chaincode(name)
+
+
+@app.command()
+def issue(
+    organisation: Annotated[str, typer.Argument(help="As `status` names it, e.g. org1.")],
+    name: Annotated[str, typer.Argument(help="Of the account, for people.")],
+    key: Annotated[Path, typer.Argument(help="Its public key (PEM, P-256).")],
+) -> None:
+    """Fabric: print the certificate of an account of an organisation, for a key that its holder keeps."""
+    public = load_pem_public_key(key.read_bytes())
+    if not isinstance(public, ec.EllipticCurvePublicKey):
+        raise NetworkError(f"{key} is no elliptic-curve key")
+    network = _fabric()
+    typer.echo(network.issue(network.layout.organisation(organisation).msp, name, public).decode(), nl=False)
+
+
 def of(kind: Kind, organisations: int = 4, consensus: Consensus = Consensus.RAFT) -> Network:
     """The network of a kind under the home in force; its processes outlive this one."""
-    home = home_of(kind)
     if kind is Kind.EVM:
         from network.evm.validators import ValidatorNetwork
 
-        return ValidatorNetwork(home, organisations, attached=False)
-    from network.fabric.network import FabricNetwork
-
-    return FabricNetwork(home, organisations, consensus.value, attached=False)
+        return ValidatorNetwork(home_of(kind), organisations, attached=False)
+    return _fabric(organisations, consensus)
 
 
 def home_of(kind: Kind) -> Path:
@@ -122,6 +144,12 @@ def text(found: NetworkStatus) -> str:
         state = f"pid {part['pid']}" if part["pid"] else "✗ down"
         lines.append(f"  {part['name']:<18} {part['role']:<10} {state:<12} {part['address']:<22} {height}".rstrip())
     return "\n".join(lines)
+
+
+def _fabric(organisations: int = 4, consensus: Consensus = Consensus.RAFT) -> FabricNetwork:
+    from network.fabric.network import FabricNetwork
+
+    return FabricNetwork(home_of(Kind.FABRIC), organisations, consensus.value, attached=False)
 
 
 def _with_members(kind: Kind) -> MemberNetwork:

@@ -23,6 +23,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from network.processes import NetworkError
+
 Role = Literal["client", "peer", "admin", "orderer"]
 
 ROOT_DAYS = 20 * 365
@@ -50,7 +52,10 @@ class Authority:
         return self._root_path(purpose, "crt").read_bytes()
 
     def issue(self, name: str, key: ec.EllipticCurvePublicKey, role: Role = "client", days: int = CLIENT_DAYS) -> bytes:
-        """The certificate (PEM) of a member of this organisation, for a key of its own."""
+        """The certificate (PEM) of a member of this organisation, for a key of its own. Raises NetworkError when that is no key
+        that Fabric takes (P-256)."""
+        if not isinstance(key.curve, ec.SECP256R1):
+            raise NetworkError(f"a key on {key.curve.name}: Fabric takes P-256 keys only")
         usage = _key_usage(digital_signature=True)
         built = _certificate(self._subject(name, role), key, days).add_extension(usage, critical=True)
         return self._signed("identity", built)

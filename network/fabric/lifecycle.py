@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import tarfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from network.fabric.layout import Layout, Orderer, Organisation, write_whole
@@ -18,7 +19,16 @@ from network.fabric.tools import as_admin, endorsed_by, run, through
 from network.processes import NetworkError
 
 LABEL = "healthtrust"
-_VERSION = ("--version", "1", "--sequence", "1")
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A chaincode as the channel knows it. ``version``: what is to run, the first digits of its program's hash; ``sequence``: 1,
+    and one more with every change that a majority of members approved."""
+
+    name: str
+    version: str
+    sequence: int
 
 
 def write_package(organisation: Organisation) -> None:
@@ -67,29 +77,40 @@ def install(organisation: Organisation) -> None:
         as_admin(organisation, "lifecycle", "chaincode", "install", _package(organisation))
 
 
-def committed(layout: Layout, organisation: Organisation) -> list[str]:
-    """Names that the channel has, as a member's peer knows them."""
+def version_of(program: Path) -> str:
+    """What a definition says of a program."""
+    return hashlib.sha256(program.read_bytes()).hexdigest()[:16]
+
+
+def committed(layout: Layout, organisation: Organisation) -> dict[str, Definition]:
+    """Definitions that the channel has, by name, as a member's peer knows them."""
     asked = ("lifecycle", "chaincode", "querycommitted", "-C", layout.channel, "--output", "json")
-    said = json.loads(as_admin(organisation, *asked))
-    return [definition["name"] for definition in said.get("chaincode_definitions", [])]
+    said = json.loads(as_admin(organisation, *asked)).get("chaincode_definitions", [])
+    return {d["name"]: Definition(d["name"], d["version"], int(d["sequence"])) for d in said}
 
 
-def approve(layout: Layout, member: Organisation, name: str, orderer: Orderer) -> None:
-    """Let a member approve a name with its own package, unless it has."""
-    noted = member.folder / "chaincode" / "approved" / name
+def wanted(layout: Layout, organisation: Organisation, name: str, version: str) -> Definition:
+    """The definition that makes a name run a version: the one the channel has, or its successor."""
+    now = committed(layout, organisation).get(name, Definition(name, "", 0))
+    return now if now.version == version else Definition(name, version, now.sequence + 1)
+
+
+def approve(layout: Layout, member: Organisation, definition: Definition, orderer: Orderer) -> None:
+    """Let a member approve a definition with its own package, unless it has."""
+    noted = member.folder / "chaincode" / "approved" / f"{definition.name}.{definition.sequence}"
     if noted.exists():
         return
-    if not _approved(layout, member, name):
-        definition = ("-C", layout.channel, "--name", name, *_VERSION, "--package-id", package_id(member))
-        as_admin(member, "lifecycle", "chaincode", "approveformyorg", *definition, *through(orderer))
+    if not _approved(layout, member, definition):
+        package = ("--package-id", package_id(member))
+        as_admin(member, "lifecycle", "chaincode", "approveformyorg", *_said(layout, definition), *package, *through(orderer))
     write_whole(noted, b"")
 
 
-def commit(layout: Layout, members: list[Organisation], name: str, orderer: Orderer) -> None:
-    """Put an approved name on the channel, unless it is there; ``members`` endorse that."""
-    if name not in committed(layout, members[0]):
-        definition = ("-C", layout.channel, "--name", name, *_VERSION)
-        as_admin(members[0], "lifecycle", "chaincode", "commit", *definition, *through(orderer), *endorsed_by(members))
+def commit(layout: Layout, members: list[Organisation], definition: Definition, orderer: Orderer) -> None:
+    """Put an approved definition on the channel, unless it is there; ``members`` endorse that."""
+    if committed(layout, members[0]).get(definition.name) != definition:
+        asked = (*_said(layout, definition), *through(orderer), *endorsed_by(members))
+        as_admin(members[0], "lifecycle", "chaincode", "commit", *asked)
 
 
 def endorsers_found(layout: Layout, member: Organisation, name: str) -> bool:
@@ -104,15 +125,20 @@ def endorsers_found(layout: Layout, member: Organisation, name: str) -> bool:
         return False
 
 
-def _approved(layout: Layout, member: Organisation, name: str) -> bool:
-    asked = ("lifecycle", "chaincode", "queryapproved", "-C", layout.channel, "--name", name, "--output", "json")
+def _approved(layout: Layout, member: Organisation, definition: Definition) -> bool:
+    which = ("--name", definition.name, "--sequence", str(definition.sequence))
     try:
-        as_admin(member, *asked)
+        as_admin(member, "lifecycle", "chaincode", "queryapproved", "-C", layout.channel, *which, "--output", "json")
     except NetworkError as error:
         if "could not fetch approved chaincode definition" in str(error):
             return False
         raise
     return True
+
+
+def _said(layout: Layout, definition: Definition) -> tuple[str, ...]:
+    version, sequence = definition.version, str(definition.sequence)
+    return ("-C", layout.channel, "--name", definition.name, "--version", version, "--sequence", sequence)
 
 
 def _package(organisation: Organisation) -> Path:

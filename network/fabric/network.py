@@ -17,6 +17,7 @@ from network.binaries import built
 from network.fabric import channel, health, layout, lifecycle, nodes
 from network.fabric.authority import Authority, Role
 from network.fabric.layout import HOST, Consensus, Layout, Orderer, Organisation
+from network.fabric.lifecycle import Definition
 from network.fabric.tools import passing
 from network.kinds import NetworkStatus, PartStatus
 from network.processes import NetworkError, Processes, alone
@@ -44,7 +45,7 @@ class FabricNetwork:
     ) -> None:
         self.home = home.absolute()
         self._wanted = (organisations, consensus, channel)
-        self._chaincode = chaincode
+        self.chaincode = chaincode
         self._processes = Processes(self.home, attached)
         self._ports: ports.Claim | None = None
 
@@ -132,10 +133,12 @@ class FabricNetwork:
 
     def commit_chaincode(self, name: str) -> None:
         """Put a chaincode definition on the channel: approved by every member that runs, committed, and known to every Gateway.
-        Does nothing when it is there. Raises NetworkError."""
+        Does nothing when it is there; when the program has changed since, the name goes on with its state under a new definition.
+        Raises NetworkError."""
         members = self._live_members()
-        self._approve([name])
-        self._insist(f"{name} is committed", lambda: lifecycle.commit(self.layout, members, name, self._orderer()))
+        definition = lifecycle.wanted(self.layout, members[0], name, lifecycle.version_of(self._program()))
+        self._approve([definition])
+        self._insist(f"{name} is committed", lambda: lifecycle.commit(self.layout, members, definition, self._orderer()))
         for member in members:
             self._wait(f"{member.peer} finds endorsers of {name}", partial(lifecycle.endorsers_found, self.layout, member, name))
 
@@ -210,7 +213,7 @@ class FabricNetwork:
         self._settle_members()
         self._start_organisations()
         self._wait("the network is in step", lambda: self.status()["ready"], self._parts())
-        self._approve(self._committed())
+        self._approve(lifecycle.committed(self.layout, self._live_members()[0]).values())
 
     def _start_orderers(self) -> None:
         plan = self.layout
@@ -242,7 +245,7 @@ class FabricNetwork:
 
     def _start_organisations(self) -> None:
         plan = self.layout
-        program = self._chaincode or built("chaincode")
+        program = self._program()
         for organisation in plan.organisations:
             self._processes.start(nodes.chaincode_program(organisation, program, lifecycle.package_id(organisation)))
             self._processes.start(nodes.peer_program(plan, organisation))
@@ -255,23 +258,23 @@ class FabricNetwork:
         lifecycle.join(organisation, self.layout.channel, self._first_block)
         lifecycle.install(organisation)
 
-    def _approve(self, names: Iterable[str]) -> None:
-        """Let every running member approve names; members at once, because each waits for a block."""
-        plan, members, asked = self.layout, self._live_members(), list(names)
+    def _approve(self, definitions: Iterable[Definition]) -> None:
+        """Let every running member approve definitions; members at once, because each waits for a block."""
+        plan, members, asked = self.layout, self._live_members(), list(definitions)
 
         def all_of(member: Organisation) -> None:
-            for name in asked:
-                what = f"{member.name} approves {name}"
-                self._insist(what, partial(self._approve_one, plan, member, name))
+            for definition in asked:
+                what = f"{member.name} approves {definition.name}"
+                self._insist(what, partial(self._approve_one, plan, member, definition))
 
         with ThreadPoolExecutor(len(members)) as pool:
             list(pool.map(all_of, members))
 
-    def _approve_one(self, plan: Layout, member: Organisation, name: str) -> None:
-        lifecycle.approve(plan, member, name, self._orderer())
+    def _approve_one(self, plan: Layout, member: Organisation, definition: Definition) -> None:
+        lifecycle.approve(plan, member, definition, self._orderer())
 
-    def _committed(self) -> list[str]:
-        return lifecycle.committed(self.layout, self._live_members()[0])
+    def _program(self) -> Path:
+        return self.chaincode or built("chaincode")
 
     # ------------------------------------------------------------------------------------------------- looking
     def _parts(self) -> list[str]:

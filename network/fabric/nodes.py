@@ -64,6 +64,7 @@ def peer_program(layout: Layout, organisation: Organisation) -> Program:
         **_server_tls("PEER_TLS", tls, private="KEY_FILE", public="CERT_FILE"),
         "PEER_TLS_ROOTCERT_FILE": str(tls / "ca.crt"),
         **_gossip(organisation),
+        "PEER_GATEWAY_DIALTIMEOUT": "10s",  # 2 minutes by default: longer than any caller waits
         # A peer that lost every orderer for a while must not wait an hour before it asks again, nor ever give up.
         "PEER_DELIVERYCLIENT_RECONNECTBACKOFFTHRESHOLD": "2s",
         "PEER_DELIVERYCLIENT_RECONNECTTOTALTIMETHRESHOLD": "87600h",
@@ -98,7 +99,7 @@ def _gossip(organisation: Organisation) -> dict[str, str]:
         "EXTERNALENDPOINT": organisation.address,
         "RECONNECTINTERVAL": "2s",
         "ALIVETIMEINTERVAL": "1s",
-        "ALIVEEXPIRATIONTIMEOUT": "10s",
+        "ALIVEEXPIRATIONTIMEOUT": "20s",
         "PUBLISHSTATEINFOINTERVAL": "500ms",
         "REQUESTSTATEINFOINTERVAL": "500ms",
         "MEMBERSHIPTRACKERINTERVAL": "1s",

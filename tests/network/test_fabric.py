@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,12 +21,14 @@ from gateway.ledger.fabric.gateway import Gateway
 from gateway.ledger.fabric.identity import Identity, LocalSigner
 from gateway.ledger.fabric.profile import Profile
 from gateway.ledger.reasons import LedgerError
+from network.binaries import built
+from network.fabric import lifecycle
 from network.fabric.network import FabricNetwork
 from network.fabric.tools import as_admin
 from network.processes import NetworkError, Processes
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.node
+pytestmark = pytest.mark.fabric
 
 PUBLIC = bytes.fromhex(
     "09f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13"
@@ -139,6 +142,22 @@ def test_nothing_acknowledged_is_lost_when_every_process_is_killed_at_once(membe
     until(lambda: all(members.holds(name) for name in ("org1", "org2", "org3")))
     assert FabricNetwork(network.home).status()["ready"], "another process that has the home sees it"
     members.found()
+
+
+def test_a_changed_program_is_a_new_definition_that_keeps_the_state(members: Members, tmp_path: Path) -> None:
+    network = members.network
+    name = members.found()
+    changed = tmp_path / "chaincode"
+    shutil.copy(built("chaincode"), changed)
+    with changed.open("ab") as f:
+        f.write(b"changed")
+    network.chaincode = changed
+    network.commit_chaincode(name)
+    network.commit_chaincode(name)
+    network.chaincode = None
+    there = lifecycle.committed(network.layout, network.layout.organisation("org2"))
+    assert (there[name].sequence, there[name].version) == (2, lifecycle.version_of(changed))
+    until(lambda: members.holds("org2"))
 
 
 def test_an_organisation_joins_reads_what_was_before_it_and_leaves(members: Members) -> None:
