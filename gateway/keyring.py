@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from gateway.settings import private_folder
@@ -25,6 +25,7 @@ class Keyring:
 
     ``evm``: secp256k1 private key of the ledger account (32 bytes). ``sm2``: SM2 private key (32 bytes). ``wrap``: SM4 key that
     wraps record keys (16 bytes). ``ids``: HMAC-SM3 key for ids of records (custodian) or people (registrar) (32 bytes).
+    ``older``: wrapping keys before this one, while record keys still lie under them (a rotation is under way).
     """
 
     name: str
@@ -32,6 +33,7 @@ class Keyring:
     sm2: str
     wrap: str
     ids: str
+    older: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Keyring({self.name!r})"
@@ -53,9 +55,25 @@ def load_or_create(path: Path, name: str) -> Keyring:
         doc = json.loads(path.read_text("utf-8"))
         if doc.pop("kind", None) != KIND or doc.pop("version", None) != 1:
             raise ValueError(f"{path}: not a {KIND} version 1 file")
-        return Keyring(**doc)
+        return Keyring(**{**doc, "older": tuple(doc.get("older", ()))})
     ring = Keyring(name, _private_key(SECP256K1_ORDER), _private_key(SM2_ORDER), secrets.token_hex(16), secrets.token_hex(32))
     private_folder(path.parent)
+    return _write(path, ring)
+
+
+def begin_rotation(path: Path, name: str) -> Keyring:
+    """The keyring with a new wrapping key, durably so; unchanged where a rotation is under way already."""
+    ring = load_or_create(path, name)
+    return ring if ring.older else _write(path, replace(ring, wrap=secrets.token_hex(16), older=(ring.wrap,)))
+
+
+def end_rotation(path: Path, name: str) -> Keyring:
+    """The keyring without the wrapping keys before this one. Only when nothing lies under them any more."""
+    return _write(path, replace(load_or_create(path, name), older=()))
+
+
+def _write(path: Path, ring: Keyring) -> Keyring:
+    """Whole or not at all, and durable: what is wrapped under a key must never outlive the key."""
     tmp = path.with_suffix(".tmp")
     fd = os.open(tmp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(fd, "w", encoding="utf-8") as f:
@@ -63,4 +81,9 @@ def load_or_create(path: Path, name: str) -> Keyring:
         f.flush()
         os.fsync(f.fileno())
     os.replace(tmp, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
     return ring

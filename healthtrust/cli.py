@@ -113,6 +113,18 @@ def anchor(code: Annotated[str, typer.Argument(help="The custodian's code.")]) -
         typer.echo(f"{made} batches anchored, {own.publish(gateway.sign_as(own.party.machine))} handed to the index")
 
 
+@app.command("rotate-key")
+def rotate_key(code: Annotated[str, typer.Argument(help="The custodian's code.")]) -> None:
+    """A new key that wraps a custodian's record keys; everything is wrapped anew, then the old key is forgotten.
+
+    Interrupted, it goes on when it is run again. Gates read on meanwhile.
+    """
+    from healthtrust.custody import rotate_wrapping_key
+
+    moved = rotate_wrapping_key(load(), code, lambda n: typer.echo(f"{n} moved", err=True))
+    typer.echo(f"{moved} record keys and quarantined rows are under the new key; the old one is gone")
+
+
 KeyOption = Annotated[Path, typer.Option("--key", help="Your key file.")]
 PassphraseOption = Annotated[
     str, typer.Option(prompt=True, hide_input=True, envvar="HEALTHTRUST_PASSPHRASE", help="Of the key file.")

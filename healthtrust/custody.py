@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import select
@@ -17,15 +17,16 @@ from gateway.settings import Settings
 from healthtrust import founding
 from healthtrust.founding import Party
 from offchain.anchor import Anchorer, IndexClient
+from offchain.claim import claimed
 from offchain.database import Sessions, custodian_sessions, registrar_sessions
 from offchain.empi import Empi
-from offchain.envelope import Envelope
 from offchain.intake.fhir import FhirFolder
 from offchain.intake.pipeline import Custodian, Intake
 from offchain.intake.port import Source
 from offchain.intake.report import RunReport
 from offchain.intake.tables import CsvFolder
 from offchain.keys import CustodianKeys, RegistrarKeys
+from offchain.rotation import open_envelope, rotate
 from offchain.stores.files import FileStore
 
 ANCHOR_SECONDS = 120.0
@@ -89,7 +90,7 @@ def custody(settings: Settings, code: str) -> Iterator[Custody]:
     party = founding.custodian(settings, code)
     folder = settings.path("custodians", code, "records").parent
     sessions = custodian_sessions(settings.custodian_database(code))
-    store, envelope = FileStore(folder / "records"), Envelope(bytes.fromhex(party.ring.wrap))
+    store, envelope = FileStore(folder / "records"), open_envelope(keyring(settings, code), code)
     policy = settings.policy
     anchorer = Anchorer(party.id, sessions, folder / "trees", mode=policy.index_mode, batch_entries=policy.batch_entries)
     with founding.ledger_of(settings, party) as ledger:
@@ -112,5 +113,28 @@ def source_in(folder: Path) -> Source:
 
 
 def import_folder(settings: Settings, own: Custody, folder: Path) -> RunReport:
-    """Import what changed since the last run. Raises FileNotFoundError, StoreFull, database errors; run it again after those."""
-    return Intake(own.records, registry(settings)).run(source_in(folder))
+    """Import what changed since the last run.
+
+    Raises AlreadyClaimed while another import (or a rotation of keys) runs; FileNotFoundError, StoreFull, database errors: run
+    it again after those.
+    """
+    code = own.party.code
+    with claimed(keyring(settings, code).parent, "导入 import"):
+        # The wrapping key of now: a rotation may have ended since this custody was opened.
+        records = replace(own.records, envelope=open_envelope(keyring(settings, code), code))
+        return Intake(records, registry(settings)).run(source_in(folder))
+
+
+def rotate_wrapping_key(settings: Settings, code: str, tell: Callable[[int], None] = lambda _n: None) -> int:
+    """A new wrapping key for a custodian, everything brought under it, the key before forgotten; how many were moved now.
+
+    Goes on with a rotation that was interrupted. Raises AlreadyClaimed while an import runs, KeyError for an unknown code.
+    """
+    sessions = custodian_sessions(settings.custodian_database(code))
+    with claimed(keyring(settings, code).parent, "更换密钥 rotation of keys"):
+        return rotate(sessions, keyring(settings, code), code, tell)
+
+
+def keyring(settings: Settings, code: str) -> Path:
+    """The file of a custodian's keys."""
+    return settings.path("custodians", code, "keys.json")

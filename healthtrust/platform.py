@@ -10,9 +10,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from gateway.ledger.db import create_database
 from gateway.settings import Settings
-from healthtrust.founding import found_alliance
 from healthtrust.supervisor import Service, Supervisor, SupervisorError, python
 
 PAGES = {"resident": "居民 resident", "doctor": "医生 doctor", "auditor": "审计 auditor", "verify": "核对证明 verify"}
@@ -70,6 +68,8 @@ def _busy(port: int) -> bool:
 def make_databases(settings: Settings) -> None:
     """Make every database that lies beside ``settings.database`` and is not there yet. Raises the driver's errors."""
     if settings.database:
+        from gateway.ledger.db import create_database
+
         own = [settings.gateway_database(), settings.mirror_database(), settings.registrar_database()]
         for url in (*own, *(settings.custodian_database(gate.code) for gate in settings.gates)):
             create_database(settings.database, url)
@@ -142,9 +142,12 @@ def running_platform(settings: Settings, say: Callable[[str], None]) -> Iterator
     """The whole embedded profile: node, contracts and alliance (made once), services; all stopped on the way out."""
     with Supervisor(settings.home) as supervisor:
         refuse_busy_ports(settings)
-        make_databases(settings)
         say(f"· node ({settings.ledger.url})")
-        supervisor.start([node(settings)])
+        with supervisor.starting([node(settings)]):
+            # What signs and deploys takes a second to import: the node starts meanwhile.
+            from healthtrust.founding import found_alliance
+
+            make_databases(settings)
         say("· contracts and alliance")
         found_alliance(settings)
         say("· gateway, worker, mirror, gates")

@@ -104,10 +104,17 @@ class Supervisor:
 
         Raises SupervisorError naming the one that is not, with its last words.
         """
+        with self.starting(services):
+            pass
+
+    @contextmanager
+    def starting(self, services: Iterable[Service]) -> Iterator[None]:
+        """Start services together, run the block meanwhile, then wait as :meth:`start` does."""
         batch = list(services)
         for service in batch:
             self.children[service.name] = Child(service, self._spawn(service))
         self._write_state()
+        yield
         for service in batch:
             self._wait_ready(service)
 

@@ -8,6 +8,7 @@ and receipts stay as they are (ADR 0008).
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from core.crypto import sm4_gcm_decrypt, sm4_gcm_encrypt
@@ -48,12 +49,18 @@ class Sealed:
 
 
 class Envelope:
-    """Seals and opens records under one organisation's wrapping key; older wrapping keys may be given for rotation."""
+    """Seals and opens records under one organisation's wrapping key; older wrapping keys may be given for rotation.
 
-    def __init__(self, wrap_key: bytes, older: tuple[bytes, ...] = ()) -> None:
+    ``again``: all wrapping keys as they are now, asked for when something lies under a key that is not known yet.
+    """
+
+    def __init__(
+        self, wrap_key: bytes, older: tuple[bytes, ...] = (), again: Callable[[], Iterable[bytes]] = tuple[bytes, ...]
+    ) -> None:
         self._current = wrap_key
         self._id = wrap_key_id(wrap_key)
         self._keys = {wrap_key_id(k): k for k in (wrap_key, *older)}
+        self._again = again
 
     @property
     def wrapped_by(self) -> bytes:
@@ -80,6 +87,10 @@ class Envelope:
         """Encrypt a quarantined source row under the organisation's key; ``context`` (its digest) is bound to it."""
         return self._id + _encrypt(self._current, row, _ROW + context)
 
+    def reseal_row(self, context: bytes, blob: bytes) -> bytes:
+        """The same quarantined row under the current wrapping key."""
+        return self.seal_row(context, self.open_row(context, blob))
+
     def open_row(self, context: bytes, blob: bytes) -> bytes:
         """A quarantined row in the clear. Raises EnvelopeError."""
         return _decrypt(self._key(blob[:8]), blob[8:], _ROW + context)
@@ -88,6 +99,8 @@ class Envelope:
         return _decrypt(self._key(wrapped_by), wrapped, _KEY + record + version.to_bytes(4, "big"))
 
     def _key(self, name: bytes) -> bytes:
+        if name not in self._keys:
+            self._keys |= {wrap_key_id(k): k for k in self._again()}
         if name not in self._keys:
             raise EnvelopeError(detail=f"wrapped by key {name.hex()}, which is not in the keyring")
         return self._keys[name]

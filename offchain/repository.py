@@ -70,16 +70,6 @@ class Records:
         )
         return receipt
 
-    def rewrap(self, session: Session, limit: int = 1000) -> int:
-        """Bring up to ``limit`` record keys under the current wrapping key; returns how many. Call until it returns 0."""
-        current = self._envelope.wrapped_by
-        stale = select(RecordKey).where(RecordKey.wrapped.is_not(None), RecordKey.wrapped_by != current).limit(limit)
-        rows = session.scalars(stale).all()
-        for row in rows:
-            assert row.wrapped is not None  # noqa: S101 — the query says so; this tells the type checker
-            row.wrapped, row.wrapped_by = self._envelope.rewrap(row.record, row.version, row.wrapped, row.wrapped_by)
-        return len(rows)
-
 
 def pack(content: Content) -> bytes:
     """What is encrypted: the salt (32 bytes), then the elements as JSON."""

@@ -26,7 +26,7 @@ from core.vocabulary import category_code
 from core.words import kind_word, word
 from gateway import logs
 from gateway.heap import collect_rarely
-from gateway.keyring import Keyring, load_or_create
+from gateway.keyring import load_or_create
 from gateway.ledger import outbox
 from gateway.ledger.db import open_sessions
 from gateway.ledger.factory import open_ledger
@@ -36,7 +36,6 @@ from offchain import standards
 from offchain.anchor import Anchorer
 from offchain.bundle import completion, served
 from offchain.database import custodian_sessions, open_engine
-from offchain.envelope import Envelope
 from offchain.gate.admission import Admission, Incoming
 from offchain.gate.crosscheck import CrossCheck, StopSwitch
 from offchain.gate.custody import Custody
@@ -53,6 +52,7 @@ from offchain.gate.view import Caller, LedgerSilent, LedgerView
 from offchain.gate.watched import WatchedLedger
 from offchain.gate.writer import ReceiptWriter
 from offchain.receipts import ReceiptLog
+from offchain.rotation import open_envelope
 from offchain.stores.files import FileStore
 from offchain.stores.memory import MemoryStore
 from offchain.stores.port import Store
@@ -102,7 +102,7 @@ class Gate:
         self.view = LedgerView(self.ledger, self.id, clock, settings.ledger.max_head_age_seconds, policy.clock_skew_seconds)
         self.writer = ReceiptWriter(self.log)
         self.admission = Admission(self.view, policy, clock)
-        self.custody = self._custody(ring)
+        self.custody = self._custody()
         self.crosscheck = CrossCheck(self.ledger, self.view, policy.contract_check_share, self.switch, self._stop)
         self.decider = Decider(
             store=self.id,
@@ -195,12 +195,13 @@ class Gate:
         await self.reader.claim(admitted)
         return admitted.caller
 
-    def _custody(self, ring: Keyring) -> Custody:
-        folder = self.settings.path("custodians", self.own.code, "records").parent
+    def _custody(self) -> Custody:
+        code = self.own.code
+        folder = self.settings.path("custodians", code, "records").parent
         store = self.options.store or (MemoryStore() if self.own.store == "memory" else FileStore(folder / "records"))
-        sessions = custodian_sessions(self.settings.custodian_database(self.own.code))
-        engine = sessions.kw["bind"]
-        return Custody(self.id, engine, store, Envelope(bytes.fromhex(ring.wrap)), Anchorer(self.id, sessions, folder / "trees"))
+        sessions = custodian_sessions(self.settings.custodian_database(code))
+        engine, envelope = sessions.kw["bind"], open_envelope(folder / "keys.json", code)
+        return Custody(self.id, engine, store, envelope, Anchorer(self.id, sessions, folder / "trees"))
 
     def _stopped(self) -> bool:
         return not self.keeper.checked or self.switch.is_set()

@@ -12,7 +12,7 @@ SHARED = Path(__file__).parents[1] / "shared"
 
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from healthtrust.cli import main; main()", "--home", str(home), "--port-base", "39000"]
-    return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=240, check=False)
 
 
 def test_status_of_nothing_says_how_to_start(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from healthtrust.serve import Pages
+from healthtrust.applications import Pages
 
 
 def test_pages_and_assets_have_their_headers(tmp_path: Path) -> None:

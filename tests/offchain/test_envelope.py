@@ -85,20 +85,6 @@ def _row(place) -> EntryRow:
     )  # fmt: skip
 
 
-def test_rotation_of_the_wrapping_key_leaves_content_readable_and_the_old_key_useless(custody) -> None:
-    engine, store, _ = custody
-    rotating = Records(b"o" * 32, store, Envelope(OTHER, older=(KEY,)))
-    with Session(engine) as session, session.begin():
-        assert rotating.rewrap(session) == 1
-        assert rotating.rewrap(session) == 0
-    with Session(engine) as session:
-        entry = repository.version(session, RECORD, 1)
-        assert entry is not None
-        assert Records(b"o" * 32, store, Envelope(OTHER)).content(session, entry) == Content(b"z" * 32, {1: "甲", 3: 5.5})
-        with pytest.raises(EnvelopeError):
-            Records(b"o" * 32, store, Envelope(KEY)).content(session, entry)
-
-
 def test_a_destroyed_key_is_gone_from_every_byte_of_the_database_and_leaves_a_receipt(custody, tmp_path) -> None:
     engine, store, sealed = custody
     records = Records(b"o" * 32, store, Envelope(KEY))

@@ -1,0 +1,72 @@
+"""The applications the servers run: siblings that may not import each other, put together.
+
+The gateway's application also serves the mirror's query API and the built pages.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from gateway.identity.caller import ADMINISTRATOR, ROLE_AUDITOR
+from gateway.settings import load
+from healthtrust.platform import PAGES
+
+PAGES_ROOT = Path(__file__).parents[1] / "apps" / "web"
+SECURITY_HEADERS = {
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "geolocation=(), microphone=()",
+}
+
+
+class Pages(StaticFiles):
+    """Built pages: assets named by their hash are kept for ever, the page itself is asked for each time; never in a frame."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """The file with its headers."""
+        response = super().file_response(*args, **kwargs)
+        hashed = "/assets/" in str(args[0])
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if hashed else "no-cache"
+        response.headers.update(SECURITY_HEADERS)
+        return response
+
+
+def gateway() -> FastAPI:
+    """REST, mirror API and pages in one application."""
+    from gateway.app import PREFIX, create_app
+    from mirror.router import router
+
+    settings = load()
+    app = create_app(settings)
+    app.include_router(router(settings, auditors_only, app.state.gateway.ledger), prefix=PREFIX)
+    for page in PAGES:
+        built = PAGES_ROOT / page / "dist"
+        if built.is_dir():
+            app.mount(f"/{page}", Pages(directory=built, html=True), name=page)
+
+    @app.get("/", include_in_schema=False)
+    def start() -> RedirectResponse:
+        return RedirectResponse("/resident/")
+
+    return app
+
+
+def auditors_only(request: Request) -> None:
+    """For the mirror's routes: passes auditors and administrators. Raises Unauthenticated, Forbidden."""
+    from gateway.http import admit, only
+
+    admit(request.app.state.gateway, only(ROLE_AUDITOR, ADMINISTRATOR), request, b"")
+
+
+def gate() -> FastAPI:
+    """The release gate named by ``HEALTHTRUST_GATE``."""
+    from offchain.gate.app import create_app
+
+    return create_app(load(), os.environ["HEALTHTRUST_GATE"])
