@@ -35,8 +35,9 @@ from gateway.access.schemas import RequestMade, RequestOut, RequestPage
 from gateway.alliance.schemas import AllianceOut, OrganisationOut
 from gateway.audit.schemas import LifeOut
 from gateway.chain.schemas import BlockOut, LedgerOut, ReadyOut, TransactionOut
-from gateway.consent.schemas import ConsentOut, ConsentPage, PrepareOut, PreviewOut, SealedArtefact
+from gateway.consent.schemas import ConsentOut, ConsentPage, PrepareOut, PreviewOut, RecipientOut, SealedArtefact
 from gateway.evidence.schemas import EvidencePage
+from gateway.identity.registry import ACTIVE, CUSTODIAN, Registries
 from gateway.identity.schemas import CredentialOut, DirectoryOut, EnrolmentOut, LookupOut, PatientCodeOut, SubjectKeyOut
 from gateway.index.schemas import BatchOut, EntryOut, EntryPage, ProofOut
 from gateway.notice.schemas import NoticeOut, NoticePage
@@ -84,14 +85,32 @@ class GatewayProblem(ForPeople):
         super().__init__(f"{status} {self.code}: {self.detail}")
 
 
+class FalseRecipient(ForPeople):
+    """The gateway named somebody to seal a consent for who may not open it, or gave a key that is not theirs. Nothing was
+    signed or sent; the gateway is broken or in wrong hands."""
+
+    def __init__(self, recipient: str, why: str) -> None:
+        super().__init__(f"the gateway names {recipient} as a recipient: {why}; nothing was signed")
+
+
 class GatewayClient:
     """One caller. Without a key: open routes only. ``log_in`` opens a session; ``sign_as`` signs every request instead
-    (machines)."""
+    (machines). ``own_node``: the registries as a ledger node of one's own holds them; with it no key is taken on the gateway's
+    word (docs/security.md)."""
 
-    def __init__(self, url: str, *, http: httpx.Client | None = None, language: str = "zh", timeout: float = 40.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        http: httpx.Client | None = None,
+        language: str = "zh",
+        timeout: float = 40.0,
+        own_node: Registries | None = None,
+    ) -> None:
         self.url = url.rstrip("/")
         self._http = http or httpx.Client(timeout=timeout, trust_env=False)
         self._language = language
+        self._own_node = own_node
         self._key: Key | None = None
         self._signs = False
         self._token: str | None = None
@@ -343,10 +362,38 @@ class GatewayClient:
         prepared, old = self.prepare_consent(scope), to_bytes(amends) if amends else None
         if prepared.words != to_hex(scope.words()):
             raise ValueError("the gateway understood another scope than was asked for")
+        recipients = {to_bytes(r.id): self._checked_key(scope, r) for r in prepared.recipients}
         made = artefacts.build(scope, self._own_key().private, to_bytes(prepared.domain), prepared.nonce, old=old)
-        sealed = artefacts.seal(made, {to_bytes(r.id): to_bytes(r.publicKey, 64) for r in prepared.recipients})
+        sealed = artefacts.seal(made, recipients)
         body = {"message": to_hex(made.message), "signature": to_hex(made.signature), "artefact": sealed}
         return made, self._post(Accepted, "/consents/amendments" if amends else "/consents", body)
+
+    def _checked_key(self, scope: Scope, named: RecipientOut) -> bytes:
+        """The key of a recipient the gateway named. Raises FalseRecipient."""
+        id, public = to_bytes(named.id), to_bytes(named.publicKey, 64)
+        if not self._may_open(scope, id):
+            raise FalseRecipient(named.id, "the consent names nobody of this id")
+        if id == scope.subject:
+            known = crypto.sm2_public(self._own_key().private)
+        elif self._own_node is None:
+            return public
+        elif id == scope.grantee.id and scope.grantee.type == "practitioner":
+            known = self._own_node.practitioner(id).public
+        else:
+            known = self._own_node.organisation(id).public
+        if known != public:
+            raise FalseRecipient(named.id, "the key is not the one the ledger holds")
+        return public
+
+    def _may_open(self, scope: Scope, id: bytes) -> bool:
+        if id in {scope.subject, scope.grantee.id, scope.grantee.organisation, *(scope.custodians or ())}:
+            return True
+        if scope.custodians is not None:
+            return False
+        if self._own_node is not None:
+            member = self._own_node.organisation(id)
+            return member.status == ACTIVE and member.has(CUSTODIAN)
+        return any(o.id == to_hex(id) and o.custodian for o in self.organisations())
 
     def revoke(self, consent: str) -> Accepted:
         """Resident: take a consent back."""
