@@ -12,9 +12,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
+from celery.signals import setup_logging
 from kombu.exceptions import OperationalError as BrokerError
 
-from gateway import filebroker
+from gateway import filebroker, logs
 from gateway.problem import log
 from gateway.settings import Settings, load
 
@@ -32,7 +33,6 @@ def make_celery(settings: Settings) -> Celery:
     celery.conf.update(
         task_ignore_result=True,
         task_acks_late=True,
-        worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
         beat_schedule={
             "sweep": {"task": "sweep", "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS * 5}},
@@ -120,14 +120,20 @@ def build_worker(settings: Settings) -> Celery:
     return celery
 
 
+def _logging_is_set_up(**_: Any) -> None:
+    """See :func:`main`."""
+
+
 def main() -> None:
     """Run worker and beat in this process."""
     settings = load()
-    from gateway import logs
-
     logs.configure(settings.log_level)
+    # Who listens to this signal has set logging up: Celery then leaves it, and standard error, alone.
+    setup_logging.connect(_logging_is_set_up)
     schedule = str(settings.path("run", "beat-schedule"))
-    build_worker(settings).Worker(beat=True, pool="solo", loglevel=settings.log_level, schedule_filename=schedule).start()
+    build_worker(settings).Worker(
+        beat=True, pool="solo", loglevel=settings.log_level, schedule_filename=schedule, quiet=True
+    ).start()
 
 
 if __name__ == "__main__":
