@@ -90,3 +90,15 @@ def test_a_keyring_is_private_stable_and_silent(tmp_path: Path) -> None:
     path.chmod(0o644)
     with pytest.raises(PermissionError, match="others can read"):
         load_or_create(path, "registrar")
+
+
+def test_one_setting_puts_every_database_beside_another(tmp_path: Path) -> None:
+    server = "postgresql+psycopg://me:s%40cret@db:5433/health?sslmode=require"
+    own = Settings(home=tmp_path, database=server)
+    assert own.gateway_database() == "postgresql+psycopg://me:s%40cret@db:5433/health_gateway?sslmode=require"
+    assert own.custodian_database("TEST-SZXYY").endswith("/health_TEST-SZXYY?sslmode=require")
+    named = [own.mirror_database(), own.registrar_database(), own.custodian_database("TEST-QWSJPT")]
+    assert len({own.gateway_database(), *named}) == 4
+    own.mirror.database = "postgresql+psycopg://elsewhere/mirror"
+    assert own.mirror_database() == "postgresql+psycopg://elsewhere/mirror"
+    assert Settings(home=tmp_path).registrar_database() == f"sqlite:///{tmp_path}/registrar/registrar.db"
