@@ -21,6 +21,9 @@ from network.processes import NetworkError
 if TYPE_CHECKING:
     from network.fabric.network import FabricNetwork
 
+CHAINCODE = "healthtrust"
+"""The name under which a new Fabric network has the ledger's contracts."""
+
 app = typer.Typer(no_args_is_help=True, help="A consortium's nodes on this machine: EVM validators or Hyperledger Fabric.")
 
 
@@ -51,6 +54,8 @@ def up(
     """Start the network, or make it on first use; it goes on running. Size and consensus count when it is made."""
     network = of(kind, organisations, consensus)
     network.start()
+    if kind is Kind.FABRIC:
+        _fabric().commit_chaincode(CHAINCODE)
     typer.echo(text(network.status()))
 
 
