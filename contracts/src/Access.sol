@@ -111,7 +111,7 @@ contract Access is IAccess, Governed {
         bytes memory message = abi.encode(Messages.EMERGENCY_OPEN, _domain, caller, id, commitment, uint256(minutesOpen));
         _requirePerson(first, caller, message, firstSignature);
         _requirePerson(second, caller, message, secondSignature);
-        uint64 endsAt = uint64(block.timestamp) + minutesOpen * 60;
+        uint64 endsAt = uint64(block.timestamp) + uint64(minutesOpen) * 60;
         uint64 reviewBy = uint64(block.timestamp) + REVIEW_PERIOD;
         _emergencies[id] = Emergency(caller, commitment, endsAt, reviewBy, 0);
         emit EmergencyOpened(id, caller, commitment, first, second, endsAt, reviewBy);

@@ -182,6 +182,10 @@ def test_c099_break_glass_is_refused_to_one_person_strangers_and_forgers(common:
     assert refused(common, common.hospital, with_args(call, secondSignature=b"")) == "BadSignatureLength(0)"
     for minutes in (0, 1441):
         assert name_of(refused(common, common.hospital, emergency(common, first, second, minutes))) == "BadMinutes"
+    day = emergency(common, first, second, 1440)
+    common.send((common.hospital, day))
+    opened = common.ledger.read(Call("Access", "emergencyOf", {"id": day.args["id"]}))
+    assert opened["reviewBy"] - opened["endsAt"] == 48 * 3600
     common.send((common.hospital, common.dismissal(second)))
     assert name_of(refused(common, common.hospital, call)) == "CredentialInvalid"
 

@@ -196,6 +196,9 @@ def test_break_glass_takes_two_people_and_another_members_review(fresh: Lab) -> 
     assert fresh.reason("Access", "openEmergency", **emergency(fresh, a, Person())) == "CredentialInvalid"
     for minutes in (0, 1441):
         assert fresh.reason("Access", "openEmergency", **emergency(fresh, a, b, minutes)) == "BadMinutes"
+    day = emergency(fresh, a, b, 1440)
+    fresh.send("Access", "openEmergency", **day)
+    assert fresh.read("Access", "emergencyOf", id=day["id"])["endsAt"] == fresh.time() + 24 * 3600
     good = emergency(fresh, a, b)
     assert fresh.reason("Access", "openEmergency", **{**good, "minutesOpen": 31}) == "BadSignature"
     assert fresh.reason("Access", "openEmergency", **{**good, "secondSignature": good["firstSignature"]}) == "BadSignature"

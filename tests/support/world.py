@@ -24,6 +24,7 @@ from core.scope import Grantee, Scope
 from gateway.ledger import actions
 from gateway.ledger.port import Call, Ledger, Outcome
 from gateway.ledger.reasons import LedgerError, Reason
+from tests.support.waiting import until
 
 CUSTODIAN, READER, REGISTRAR, AUDITOR, OPERATOR = 1, 2, 4, 8, 16
 DAY = 86_400
@@ -120,13 +121,19 @@ class World:
     def attempt(self, *writes: tuple[Organisation, Call]) -> list[Outcome]:
         """Submit all, wait until each is on the ledger, committed or failed."""
         if self.ledger.info().endorses:  # a write cannot build on one that is not on the ledger yet
-            return [carry_out(member.ledger, call) for member, call in writes]
+            return [self._known_to_all(carry_out(member.ledger, call)) for member, call in writes]
         sent = []
         for member, call in writes:
             prepared = member.ledger.prepare(call)
             member.ledger.submit(prepared)
             sent.append((member.ledger, prepared.id))
         return [await_outcome(ledger, id) for ledger, id in sent]
+
+    def _known_to_all(self, outcome: Outcome) -> Outcome:
+        """Wait until every member's own node has the block, else the next member's write meets an older state."""
+        if (height := outcome.height) is not None:
+            until(lambda: all(member.ledger.block(height) for member in self.organisations))
+        return outcome
 
     def refusal(self, member: Organisation, call: Call) -> str:
         """Name of the contract's error for a write by this member; AssertionError if it would be taken."""
