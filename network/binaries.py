@@ -91,6 +91,8 @@ def build(kind: Kind) -> Path:
     place = ROOT / ".cache" / "bin" / f"{kind.name}-{kind.digest()}"
     if place.is_dir():
         return place
+    if not kind.folder.is_dir():
+        raise BinaryError(f"{kind.folder} is not in this installation: name a folder of ready programs in HEALTHTRUST_BINARIES")
     with alone(place.with_suffix(".lock")):
         if not place.is_dir():
             _make(kind, place)

@@ -37,7 +37,8 @@ class Program:
 
 
 class Processes:
-    """All processes under one home. ``attached``: they end when the process that started them does."""
+    """All processes under one home. ``attached``: they end when the process that started them does (Linux: when the thread does,
+    so start them from one that lasts)."""
 
     def __init__(self, home: Path, attached: bool = True) -> None:
         self.home = home

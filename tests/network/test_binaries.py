@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,11 @@ def test_without_go_it_says_what_to_install(kind: Kind, monkeypatch: pytest.Monk
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(BinaryError, match=r"install Go 1\.22 or newer"):
         build(kind)
+
+
+def test_an_installation_without_sources_says_what_to_set(kind: Kind, tmp_path: Path) -> None:
+    with pytest.raises(BinaryError, match="HEALTHTRUST_BINARIES"):
+        build(replace(kind, folder=tmp_path / "nowhere"))
 
 
 def test_an_old_go_is_refused(kind: Kind, go: Path) -> None:
