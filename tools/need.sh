@@ -31,6 +31,7 @@ node)
   ;;
 go)
   command -v go >/dev/null || apt_install "to build the ledgers' programs" golang
+  command -v "$(go env CC)" >/dev/null || apt_install "to build the EVM validators" gcc libc6-dev
   IFS=. read -r major minor _ <<<"$(go env GOVERSION | tr -dc '0-9.')"
   [ "$major" -gt 1 ] || [ "$minor" -ge 21 ] || refuse "$(go env GOVERSION) is too old" "Go 1.21 or newer is needed (it builds Fabric and the EVM validators); see https://go.dev/dl."
   ;;
