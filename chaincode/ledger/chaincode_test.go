@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -124,6 +125,38 @@ func TestAPeerThatFailsIsNoAnswer(t *testing.T) {
 	damaged := w.peer.proposal(w.first.account, w.now, evidenceCall...)
 	w.peer.state[evidenceCountKey(w.first.id)] = []byte("{")
 	w.refusedAs(errInternal, damaged)
+}
+
+// TestStrangersAndTheSuspended: every method that changes something asks first who calls, but for those that a signature alone
+// carries.
+func TestStrangersAndTheSuspended(t *testing.T) {
+	w := newWorld(t)
+	b := w.member("hospital-b", "BMSP", founderRoles, w.first)
+	w.decide(actionSuspend, words.EncodeABI(b.id), w.first, b)
+	bySignature := []string{
+		"Consent.grant", "Consent.amend", "Consent.revoke", "Identity.rotateKey", "Identity.vetoRecovery", "Identity.recoverKey",
+	}
+	owedBySuspended := []string{"Access.record"}
+	for name, m := range methods {
+		if m.readOnly || m.name == foundMethod || m.contract == registry || slices.Contains(bySignature, name) {
+			continue
+		}
+		args, err := words.EncodeJSON(reflect.Zero(m.args).Interface())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.refusedAs(errNotAMember, w.peer.proposal(newAccount(t, "AMSP"), w.now, []byte(name), args))
+		suspended := errNotActive
+		if m.contract == alliance {
+			suspended = errWrongStatus
+		}
+		if name == "Alliance.join" {
+			suspended = errNotAMember
+		}
+		if !slices.Contains(owedBySuspended, name) {
+			w.refusedAs(suspended, w.peer.proposal(b.account, w.now, []byte(name), args))
+		}
+	}
 }
 
 // TestOwnRegistersNeedTheOwner: every key of a member's index, receipts and evidence can only be changed with its own peers.

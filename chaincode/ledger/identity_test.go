@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"healthtrust/chaincode/decision"
 	"healthtrust/chaincode/words"
 )
 
@@ -149,6 +150,11 @@ func TestCredentials(t *testing.T) {
 	w.read(&c, "Identity.credentialOf", object{"practitioner": doctor.id})
 	if c.Organisation != b.id || c.Status != credentialActive || c.X != doctor.x {
 		t.Errorf("%+v", c)
+	}
+	var state decision.CredentialState
+	w.read(&state, "Identity.credentialState", object{"practitioner": doctor.id})
+	if state != c.state() {
+		t.Errorf("%+v", state)
 	}
 	var nonce words.Uint64
 	if w.read(&nonce, "Identity.credentialNonceOf", object{"practitioner": doctor.id}); nonce != 3 {
