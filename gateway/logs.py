@@ -17,7 +17,7 @@ from core.errors import place_of
 SERVER = {"version": 1, "loggers": {name: {"level": "INFO", "propagate": True} for name in ("_granian", "granian.access")}}
 """Logging set-up for granian: its lines go the way of all others."""
 
-_QUIET = ("httpx", "httpcore", "alembic", "kombu", "celery.beat", "celery.worker.strategy", "celery.app.trace")
+_QUIET = ("httpx", "httpcore", "alembic", "kombu", "celery.beat", "celery.worker", "celery.app.trace")
 """Libraries that log addresses of requests, and with them ids, or that they did what they do every second."""
 
 _STAMPS: tuple[structlog.typing.Processor, ...] = (
