@@ -22,3 +22,13 @@ export function setLarge(large: boolean): void {
 export function applyLarge(): void {
   document.documentElement.dataset['large'] = String(isLarge())
 }
+
+/** Vant's boxes and switches take the focus but no key: Space does what a tap does. */
+export function spaceTaps(): void {
+  addEventListener('keydown', (event) => {
+    const box = event.target as HTMLElement
+    if (event.key !== ' ' || !box.matches('div[role=checkbox], div[role=radio], div[role=switch]')) return
+    event.preventDefault()
+    box.click()
+  })
+}

@@ -1,4 +1,4 @@
-import { applyLarge, followSystemTheme } from '@healthtrust/kit'
+import { applyLarge, followSystemTheme, spaceTaps } from '@healthtrust/kit'
 import '@healthtrust/kit/theme.css'
 import 'vant/lib/index.css'
 import { createApp } from 'vue'
@@ -8,5 +8,6 @@ import './style.css'
 import { i18n } from './words'
 
 followSystemTheme()
+spaceTaps()
 applyLarge()
 createApp(App).use(i18n).use(router).mount('#app')
