@@ -8,6 +8,8 @@ PYTHON ?= python3
 HOME_DIR ?= $(or $(HEALTHTRUST_HOME),$(HOME)/.healthtrust)
 DATA ?=
 ONCE ?=
+BENCH ?=
+QUICK ?=
 
 VENV := .venv/bin
 STAMPS := .cache/stamps
@@ -42,8 +44,8 @@ format: $(STAMPS)/test ## put the code in its one format
 	@$(VENV)/ruff check --fix .
 	@gofmt -w chaincode
 
-bench: $(STAMPS)/test $(STAMPS)/contracts ## measure; writes docs/benchmarks.json and docs/benchmarks.md
-	@$(VENV)/python -m benches
+bench: $(STAMPS)/test $(STAMPS)/contracts ## measure (BENCH="gate decisions" only these, QUICK=1 shorter); writes docs/benchmarks.json and .md
+	@$(VENV)/python -m benches $(BENCH) $(if $(QUICK),--quick)
 
 docs: $(STAMPS)/runtime ## regenerate the generated pages (settings)
 	@$(VENV)/healthtrust settings --markdown > docs/settings.md

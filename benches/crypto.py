@@ -1,4 +1,5 @@
-"""Rates of the national algorithms, default engine against the pure-Python reference, and of trees, entries and records."""
+"""Goal H: rates of the national algorithms from Python beside gmsm (Go, assembly), ``openssl speed`` and the pure-Python
+reference; then of trees, entries and records, which have no peer of their kind."""
 
 from __future__ import annotations
 
@@ -7,12 +8,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from benches import peers
 from core import crypto, entry, merkle
 from core.crypto.engines import openssl
 from core.record import RecordTree
 
 COMMAND = "python -m benches crypto"
-PEER = "gmssl arithmetic, pure Python (our reference engine)"
+REFERENCE = "gmssl arithmetic, pure Python (our reference engine)"
+GO = "gmsm 0.33 (Go, assembly), one core, no call from Python"
+OPENSSL = "openssl speed as installed, one core, no call from Python"
+Rates = dict[str, float]
 
 
 def rows(quick: bool) -> list[dict[str, Any]]:
@@ -29,13 +34,28 @@ def _engines(rounds: int) -> list[dict[str, Any]]:
         "SM2 verifications": lambda e: e.sm2_verify(pair.public, message, signature),
         "SM2 decryptions, 16 bytes": lambda e: e.sm2_decrypt(pair.private, cipher),
         "HMAC-SM3, 128 bytes": lambda e: e.hmac_sm3(b"k" * 32, message),
+        "SM3, 1 KiB": lambda e: e.sm3(b"x" * 1024),
         "SM4-GCM, 1 KiB": lambda e: e.sm4_gcm_encrypt(b"k" * 16, b"i" * 12, b"x" * 1024, b""),
     }
-    result = []
-    for name, call in calls.items():
-        pairs = [(_rate(lambda c=call: c(fast), 500), _rate(lambda c=call: c(slow), 5)) for _ in range(rounds)]
-        result.append(_row(name, statistics.median(p[0] for p in pairs), PEER, statistics.median(p[1] for p in pairs)))
-    return [*result, _row("SM2 verifications, each key seen first", _rate(_unseen(fast, pair.public, message, signature), 300))]
+    go = peers.program(peers.GMSM)
+    taken: dict[str, list[Rates]] = {"": [], REFERENCE: [], GO: [], OPENSSL: []}
+    for _ in range(rounds):
+        taken[""].append({name: _rate(lambda c=call: c(fast), 500) for name, call in calls.items()})
+        taken[REFERENCE].append({name: _rate(lambda c=call: c(slow), 5) for name, call in calls.items()})
+        taken[GO].append(peers.gmsm_rates(go) if go else {})
+        taken[OPENSSL].append(peers.openssl_rates())
+    ours = taken.pop("")
+    result = [
+        _row(f"H {name}", _median(ours, name), peer, _median(theirs, name))
+        for name in calls
+        for peer, theirs in taken.items()
+        if name in theirs[0]
+    ]
+    return [*result, _row("H SM2 verifications, each key seen first", _rate(_unseen(fast, pair.public, message, signature), 300))]
+
+
+def _median(rounds: list[Rates], name: str) -> float:
+    return statistics.median(found[name] for found in rounds)
 
 
 def _unseen(engine: crypto.Engine, public: bytes, message: bytes, signature: bytes) -> Callable[[], object]:
@@ -54,11 +74,13 @@ def _trees(count: int) -> list[dict[str, Any]]:
     tree, building = _timed(lambda: merkle.Tree(leaves))
     values = {n: f"value {n}" for n in range(1, 15)}
     return [
-        _row(f"index entries packed, of {count}", count / packing),
-        _row(f"leaves hashed, of {count}", count / hashing),
-        _row(f"leaves put into a tree, of {count}", count / building),
-        _row(f"inclusion proofs, tree of {count}", _rate(lambda: tree.inclusion_proof(count // 2), 20_000)),
-        _row("records committed, 20 elements", _rate(lambda: RecordTree(b"s" * 32, 20, values, b"r" * 32).commitment, 3_000)),
+        _row(f"core: index entries packed, of {count:,}", count / packing),
+        _row(f"core: leaves hashed, of {count:,}", count / hashing),
+        _row(f"core: leaves put into a tree, of {count:,}", count / building),
+        _row(f"core: inclusion proofs, tree of {count:,}", _rate(lambda: tree.inclusion_proof(count // 2), 20_000)),
+        _row(
+            "core: records committed, 20 elements", _rate(lambda: RecordTree(b"s" * 32, 20, values, b"r" * 32).commitment, 3_000)
+        ),
     ]
 
 
@@ -77,7 +99,7 @@ def _rate(work: Callable[[], object], times: int) -> float:
 
 def _row(name: str, figure: float, peer: str | None = None, peer_figure: float | None = None) -> dict[str, Any]:
     return {
-        "id": f"crypto: {name}",
+        "id": name,
         "figure": round(figure),
         "unit": "/s",
         "peer": peer,

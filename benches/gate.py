@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,9 @@ from tests.support.world import build_world, grant_call
 ROOT = Path(__file__).parents[1]
 COMMAND = "python -m benches gate"
 WORKERS = 2
+READ = 10_000
+"""Records that are read."""
+CHUNK = 1_000
 PATH = "/gate/v1/records/read"
 NOTE = {"title": "出院小结", "text": "患者因反复咳嗽一周入院，查体双肺呼吸音清，予对症治疗后好转出院，嘱定期复查。" * 9}
 
@@ -65,7 +68,8 @@ def gate() -> FastAPI:
 class Stage:
     """Everything a reading needs, and signed requests for it."""
 
-    def __init__(self, home: Path, chain: EvmChain, residents: int, doctors: int, records: int) -> None:
+    def __init__(self, home: Path, chain: EvmChain, residents: int, doctors: int, records: int, stored: int) -> None:
+        """``records`` that are read, drawn from all over ``stored`` ones."""
         self.port = free_port()
         self.host = f"127.0.0.1:{self.port}"
         self.world = world = build_world(chain)
@@ -78,7 +82,11 @@ class Stage:
         world.send(*((world.operator, grant_call(s)) for s in signed))
         self.sealed = {s.scope.subject: (s.consent, self.kit.sealed(s)) for s in signed}
         rows = [(people[n % residents].subject, "clinical-note", _note(n)) for n in range(records)]
-        self.stored: list[Stored] = self.kit.put_many(rows)
+        self.stored: list[Stored] = []
+        for at in range(0, records, CHUNK):
+            chunk = rows[at : at + CHUNK]
+            self.kit.put_others(len(chunk) * (stored - records) // records)
+            self.stored += self.kit.put_many(chunk)
         self.kit.anchor()
         self._next = 0
 
@@ -122,7 +130,7 @@ def serving(target: str, port: int, ready: str, home: Path | None = None) -> Ite
     command += ["--backlog", "2048", "--no-ws", target]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 180
         while not _answers(f"http://127.0.0.1:{port}{ready}"):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{target} did not start")
@@ -135,41 +143,52 @@ def serving(target: str, port: int, ready: str, home: Path | None = None) -> Ite
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, trust_env=False).status_code == 200
+        return httpx.get(url, trust_env=False, timeout=60).status_code == 200
     except httpx.HTTPError:
         return False
 
 
 def rows(quick: bool) -> list[dict[str, Any]]:
-    """Closed loop against the empty route, alternating; open loop at 1,000 a second; 500 at once."""
-    seconds, rounds = (2.0, 1) if quick else (4.0, 5)
-    records = 2_000 if quick else 20_000
+    """Closed loop against the empty route, alternating; open loop at 1,000 a second; 500 at once; then more records stored."""
+    if quick:
+        return _of_size(10_000, lambda stage, peer_port: _measure(stage, peer_port, 2.0, 1))
+    found = _of_size(10_000, lambda stage, peer_port: _measure(stage, peer_port, 4.0, 5))
+    for size in (100_000, 1_000_000):
+        found += _of_size(size, lambda stage, peer_port, n=size: [_closed(stage, peer_port, 4.0, 3, n)[0]])
+    return found
+
+
+def _of_size(stored: int, measure: Callable[[Stage, int], list[dict[str, Any]]]) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         chain = EvmChain(home / "chain", block_seconds=1.0)
         try:
-            stage = Stage(home, chain, 100, 20, records)
+            stage = Stage(home, chain, 100, 20, READ, stored)
             peer_port = free_port()
             with serving("benches.gate:gate", stage.port, "/gate/v1/health", home), serving("benches.gate:empty", peer_port, "/"):
                 load.closed(stage.port, stage.requests(400), 32, 2.0)
-                return _measure(stage, peer_port, seconds, rounds)
+                return measure(stage, peer_port)
         finally:
             chain.close()
 
 
-def _measure(stage: Stage, peer_port: int, seconds: float, rounds: int) -> list[dict[str, Any]]:
+def _closed(stage: Stage, peer_port: int, seconds: float, rounds: int, stored: int) -> list[dict[str, Any]]:
     ours, theirs = [], []
     for _ in range(rounds):
         ours.append(_whole(load.closed(stage.port, stage.requests(int(6000 * seconds)), 64, seconds)))
         theirs.append(load.closed(peer_port, [load.get("peer", "/")] * 64, 64, seconds, repeat=True))
     rate, peer = statistics.median(r.rate for r in ours), statistics.median(r.rate for r in theirs)
     slow, peer_slow = statistics.median(r.percentile(0.99) for r in ours), statistics.median(r.percentile(0.99) for r in theirs)
+    name = f"empty FastAPI route, same server and client, {WORKERS} workers"
+    what = f"reads, {stored:,} records stored, 64 connections, closed loop"
+    return [_row(what, rate, "1/s", name, peer), _row(what, slow, "ms p99", name, peer_slow)]
+
+
+def _measure(stage: Stage, peer_port: int, seconds: float, rounds: int) -> list[dict[str, Any]]:
     steady = _whole(load.scheduled(stage.port, stage.requests(int(1000 * seconds)), 128, 1000))
     crowd = _whole(load.at_once(stage.port, stage.requests(500)))
-    name = f"empty FastAPI route, same server and client, {WORKERS} workers"
     return [
-        _row("reads, 64 connections, closed loop", rate, "1/s", name, peer),
-        _row("p99 of the same", slow, "ms", name, peer_slow),
+        *_closed(stage, peer_port, seconds, rounds, 10_000),
         _row("p50 at 1,000 reads/s, open loop", steady.percentile(0.5), "ms", None, None),
         _row("p99 at 1,000 reads/s, open loop", steady.percentile(0.99), "ms", None, None),
         _row("500 callers at once: last answer", crowd.latencies[-1] * 1000, "ms", "asked for: 3,000 ms", 3000.0),

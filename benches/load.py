@@ -70,8 +70,11 @@ class Connection(asyncio.Protocol):
             if end < 0:
                 return
             at = self._buffer.lower().find(b"content-length:", 0, end)
-            self._wanted = end + 4 + int(self._buffer[at + 15 : self._buffer.find(b"\r\n", at)])
-        if len(self._buffer) >= self._wanted and self._answer is not None and not self._answer.done():
+            if at >= 0:
+                self._wanted = end + 4 + int(self._buffer[at + 15 : self._buffer.find(b"\r\n", at)])
+            elif self._buffer.endswith(b"\r\n0\r\n\r\n"):  # chunked; what peers answer holds no such bytes
+                self._wanted = len(self._buffer)
+        if 0 <= self._wanted <= len(self._buffer) and self._answer is not None and not self._answer.done():
             self._answer.set_result((int(self._buffer[9:12]), self._wanted))
 
     def connection_lost(self, error: Exception | None) -> None:

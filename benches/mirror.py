@@ -36,6 +36,8 @@ from mirror.loop import Follower, follow
 from network.evm.node import Node
 
 ROUNDS = 5
+BLOCK_EVENTS = 1000
+PEER = "eth_getLogs into memory"
 EVENTS_A_TRANSACTION = 200
 COMMAND = "python -m benches mirror"
 # for n = calldata word 0 down to 1: log3(data = the seed, topic word 1, keccak(seed ‖ n), word 2); the seed is word 3
@@ -123,16 +125,19 @@ class BenchChain:
 
 
 def rows(quick: bool) -> list[dict[str, Any]]:
-    """Rows for docs/benchmarks.json; ``quick``: a tenth of the events and one round."""
-    events, rounds = (5_000, 1) if quick else (50_000, ROUNDS)
+    """Rows for docs/benchmarks.json at growing numbers of events (one when quick)."""
+    sizes, events, rounds = ((10_000,), 5_000, 1) if quick else ((10_000, 100_000, 1_000_000), 50_000, ROUNDS)
     collect_rarely()  # as `python -m mirror` does
     with tempfile.TemporaryDirectory(prefix="bench-mirror-") as folder:
         home = Path(folder)
         chain = BenchChain(home)
         try:
-            for _ in range(50):
-                chain.block(events // 50)
-            out = _catch_up(chain, home, events, rounds)
+            out, held = [], 0
+            for size in sizes:
+                for _ in range((size - held) // BLOCK_EVENTS):
+                    chain.block(BLOCK_EVENTS)
+                held = size
+                out += _catch_up(chain, home / str(size), size, rounds if size < 1_000_000 else 1)
             out += _lag(chain, home, 20 if quick else 100)
             chain.block(events)
             return [*out, *_one_block(chain, home, events, 1 if quick else 3)]
@@ -141,6 +146,7 @@ def rows(quick: bool) -> list[dict[str, Any]]:
 
 
 def _catch_up(chain: BenchChain, home: Path, events: int, rounds: int) -> list[dict[str, Any]]:
+    home.mkdir()
     urls = {"SQLite": ""}
     if postgres := os.environ.get("HEALTHTRUST_BENCH_POSTGRES"):
         urls["PostgreSQL"] = postgres
@@ -152,7 +158,7 @@ def _catch_up(chain: BenchChain, home: Path, events: int, rounds: int) -> list[d
             ours[name].append(events / _follow_once(chain, url or f"sqlite:///{home / f'cold-{n}.db'}"))
     peer = statistics.median(theirs)
     return [
-        _row("C", statistics.median(figures), f"events/s cold, durable, {name}, 50 blocks", "eth_getLogs into memory", peer)
+        _row(f"C cold catch-up of {events:,} events, durable, {name}", statistics.median(figures), "events/s", PEER, peer)
         for name, figures in ours.items()
     ]
 
@@ -183,7 +189,7 @@ def _one_block(chain: BenchChain, home: Path, events: int, rounds: int) -> list[
             seconds.append(_timed(follower.catch_up))
         database.close()
     return [
-        _row("C", events / statistics.median(seconds), f"events/s, {events} events in one block, durable, SQLite", None, None)
+        _row(f"C {events:,} events in one block, durable, SQLite", events / statistics.median(seconds), "events/s", None, None)
     ]
 
 
@@ -219,9 +225,7 @@ def _lag(chain: BenchChain, home: Path, blocks: int) -> list[dict[str, Any]]:
         stop.set()
         thread.join()
     database.close()
-    return [
-        _row("C", sorted(lags)[int(len(lags) * 0.99) - 1], "ms from block to committed, p99, polling every 250 ms", None, None)
-    ]
+    return [_row("C block to committed, polling every 250 ms", sorted(lags)[int(len(lags) * 0.99) - 1], "ms p99", None, None)]
 
 
 def _timed(work: Any) -> float:

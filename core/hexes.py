@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from core.errors import Malformed
 
-_DIGITS = frozenset("0123456789abcdef")
-
 
 def to_hex(data: bytes) -> str:
     """``0x`` and two lower-case digits a byte."""
@@ -14,9 +12,18 @@ def to_hex(data: bytes) -> str:
 
 def to_bytes(text: object, size: int | None = 32, name: str = "value") -> bytes:
     """Parse ``0x`` hex. ``size`` in bytes (None = any whole number of bytes); ``name`` is used in the error. Raises Malformed."""
-    if not isinstance(text, str) or not text.startswith("0x") or not _DIGITS.issuperset(text[2:]) or len(text) % 2:
+    data = _parsed(text) if isinstance(text, str) else None
+    if data is None:
         raise Malformed("hex_malformed", detail=f"{name} must be lower-case hex with 0x")
-    data = bytes.fromhex(text[2:])
     if size is not None and len(data) != size:
         raise Malformed("hex_malformed", detail=f"{name} must be {size} bytes, it is {len(data)}")
     return data
+
+
+def _parsed(text: str) -> bytes | None:
+    """``fromhex`` also takes upper case and blanks, which do not come back the same."""
+    try:
+        data = bytes.fromhex(text[2:])
+    except ValueError:
+        return None
+    return data if to_hex(data) == text else None
