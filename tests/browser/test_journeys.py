@@ -12,9 +12,10 @@ from playwright.sync_api import Browser, expect
 
 from core import keyfile, verify
 from tests.browser.conftest import Platform
-from tests.browser.people import PASSPHRASE, PATIENCE_MS, DoctorAtDesk, ResidentAtPhone, shot
+from tests.browser.people import PASSPHRASE, DoctorAtDesk, ResidentAtPhone, reach_text, shot
+from tests.browser.test_screens import violations
 
-pytestmark = [pytest.mark.browser, pytest.mark.node, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.node, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_the_key_is_made_on_the_phone_and_never_leaves_it(chromium: Browser, platform: Platform, tmp_path: Path) -> None:
@@ -39,6 +40,7 @@ def test_a_record_is_checked_on_the_phone_and_a_changed_one_is_noticed(
     resident.page.locator(".visit a.tap").first.click()
     expect(resident.page.get_by_text("没有被改动过").first).to_be_visible()
     shot(resident.page, "resident-record-360")
+    assert violations(resident.page) == []
 
     def tampered(route, request) -> None:  # type: ignore[no-untyped-def]
         answer = route.fetch()
@@ -68,6 +70,7 @@ def test_ask_narrow_read_prove_take_back(chromium: Browser, platform: Platform, 
     resident.page.locator(".waiting").wait_for()
     resident.open_request()
     shot(resident.page, "resident-request-360")
+    assert violations(resident.page) == []
     expect(resident.page.get_by_text("执业身份已核实")).to_be_visible()
     resident.take_away("诊断")
     resident.take_item_away("检验", "计量单位")
@@ -81,6 +84,7 @@ def test_ask_narrow_read_prove_take_back(chromium: Browser, platform: Platform, 
     doctor.page.locator(".labs tbody tr").first.click()
     expect(doctor.page.get_by_text("校验一致")).to_be_visible()
     shot(doctor.page, "doctor-record-1440")
+    assert violations(doctor.page) == []
     bundle = doctor.save_proof(tmp_path / "bundle.json")
     report = verify.verify(bundle)
     assert not [line for line in report.lines if line.ok is False]
@@ -94,7 +98,7 @@ def test_ask_narrow_read_prove_take_back(chromium: Browser, platform: Platform, 
     expect(resident.page.get_by_text("李静").first).to_be_visible()
     shot(resident.page, "resident-readers-360")
     resident.take_back()
-    expect(doctor.page.get_by_text("没有生效的授权")).to_be_visible(timeout=PATIENCE_MS)
+    expect(doctor.page.get_by_text("没有生效的授权")).to_be_visible()
     expect(doctor.page.locator(".labs")).to_have_count(0)
     doctor.window.close()
     resident.window.close()
@@ -113,7 +117,7 @@ def test_refused_is_final_and_tells_nothing(chromium: Browser, platform: Platfor
     assert all(boxes)
     assert len({(b["width"], b["height"]) for b in boxes if b}) == 1, "two equal buttons"
     resident.refuse()
-    expect(doctor.page.get_by_text("患者没有同意这次申请")).to_be_visible(timeout=PATIENCE_MS)
+    expect(doctor.page.get_by_text("患者没有同意这次申请")).to_be_visible()
     expect(doctor.page.locator("[role=tablist]")).to_have_count(0)
     doctor.window.close()
     resident.window.close()
@@ -127,6 +131,7 @@ def test_on_site_the_phone_scans_and_the_desk_opens(chromium: Browser, platform:
     doctor.page.get_by_role("button", name="现场扫码", exact=True).click()
     doctor.page.locator(".qr img").wait_for()
     shot(doctor.page, "doctor-onsite-1440")
+    assert violations(doctor.page) == []
     doctor.page.get_by_text("扫不了").click()
     code = doctor.page.locator(".qr code").inner_text()
     resident.page.get_by_role("button", name="扫医生的二维码").click()
@@ -134,7 +139,7 @@ def test_on_site_the_phone_scans_and_the_desk_opens(chromium: Browser, platform:
     resident.page.get_by_role("button", name="下一步").click()
     resident.page.locator(".editor").wait_for()
     resident.allow()
-    expect(doctor.page.get_by_role("tablist")).to_be_visible(timeout=PATIENCE_MS)
+    expect(doctor.page.get_by_role("tablist")).to_be_visible()
     doctor.window.close()
     resident.window.close()
 
@@ -156,7 +161,7 @@ def test_a_new_phone_needs_backup_and_passphrase(chromium: Browser, platform: Pl
     new.page.get_by_label("再输入一次").fill(PASSPHRASE + "二")
     new.page.get_by_role("button", name="下一步").click()
     new.seal()
-    expect(new.page.get_by_text("旧印章已经作废")).to_be_visible(timeout=PATIENCE_MS)
+    expect(new.page.get_by_text("旧印章已经作废")).to_be_visible()
     old.page.reload()
     old.page.locator("[name=passphrase]").fill(PASSPHRASE)
     old.page.get_by_role("button", name="打开", exact=True).click()
@@ -177,9 +182,6 @@ def test_doctor_without_a_mouse(chromium: Browser, platform: Platform) -> None:
     page.keyboard.type("999999190001010000")
     page.keyboard.press("Enter")
     expect(page.get_by_text("没有找到")).to_be_visible()
-    reached = set()
-    for _ in range(12):
-        page.keyboard.press("Tab")
-        reached.add(page.evaluate("document.activeElement.textContent.trim()"))
-    assert {"查找", "现场扫码申请"} <= reached
+    for name in ("查找", "现场扫码申请"):
+        reach_text(page, name)
     doctor.window.close()

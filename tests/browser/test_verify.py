@@ -19,7 +19,7 @@ from tests.browser.conftest import Platform
 from tests.browser.people import DESKTOP, PHONE, TABLET, Watched, shot, window
 from tests.browser.test_screens import sideways, violations
 
-pytestmark = [pytest.mark.browser, pytest.mark.node, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.node, pytest.mark.slow, pytest.mark.timeout(900)]
 SIZES = {360: PHONE, 768: TABLET, 1440: DESKTOP}
 SHOWN = {"true": True, "false": False, None: None}
 
