@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.ledger.fabric.blocks import FabricBlock
@@ -23,7 +24,8 @@ _KEPT_BLOCKS = 4096
 
 @dataclass
 class Context:
-    """One open ledger. ``max_head_age``: seconds that our peer may lack what others have. ``info.account`` empty: read-only."""
+    """One open ledger. ``max_head_age``: seconds that our peer may lack what others have. ``clock``: UTC seconds since 1970.
+    ``info.account`` empty: read-only."""
 
     gateway: Gateway
     codec: Codec
@@ -31,6 +33,7 @@ class Context:
     chaincode: str
     max_head_age: float
     witnesses: Witnesses
+    clock: Callable[[], float] = time.time
     lock: threading.Lock = field(default_factory=threading.Lock)
     expected: Block | None = None
     newest: FabricBlock | None = None

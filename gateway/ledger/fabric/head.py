@@ -7,8 +7,6 @@ at the same height is of another history (``reset``).
 
 from __future__ import annotations
 
-import time
-
 from gateway.ledger.fabric import query
 from gateway.ledger.fabric.blocks import FabricBlock
 from gateway.ledger.fabric.context import Context
@@ -67,7 +65,7 @@ def _same_history(ctx: Context, expected: Block, newest: FabricBlock) -> None:
 
 
 def _fresh(ctx: Context, newest: FabricBlock) -> None:
-    limit, age = ctx.max_head_age, time.time() - newest.time
+    limit, age = ctx.max_head_age, ctx.clock() - newest.time
     if age < -limit:
         raise LedgerError(Reason.BEHIND, detail=f"block {newest.height} is {-age:.0f} s in the future: the clocks disagree")
     witnesses = ctx.witnesses

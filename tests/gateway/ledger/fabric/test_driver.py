@@ -1,0 +1,301 @@
+"""The Fabric driver over a peer in this process: the head, what is behind and what is another history, blocks, outcomes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import pytest
+
+from gateway.ledger.fabric import query
+from gateway.ledger.fabric.blocks import header_hash
+from gateway.ledger.fabric.codec import Codec
+from gateway.ledger.fabric.context import Context
+from gateway.ledger.fabric.gateway import Gateway
+from gateway.ledger.fabric.ledger import FabricLedger
+from gateway.ledger.fabric.open import Deployment, Limits, connect
+from gateway.ledger.fabric.prepare import PAUSES
+from gateway.ledger.fabric.profile import Profile
+from gateway.ledger.fabric.protos import message
+from gateway.ledger.fabric.witnesses import Witnesses
+from gateway.ledger.port import Block, Call, LedgerInfo, Prepared
+from gateway.ledger.reasons import LedgerError, Reason
+from tests.support.fabric_double import FakePeer, Refusal, make_block, somebody
+
+NOW = 1_700_000_000
+LIMIT = 30.0
+RECORD = Call("Evidence", "record", {"kind": b"\x01" * 32, "digest": b"\x02" * 32})
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def peer() -> Iterator[FakePeer]:
+    made = FakePeer().start()
+    made.on("Evaluate", made.ledger)
+    for n in range(3):
+        made.append((f"{n}{n}", NOW + n, 0, None))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ctx(peer: FakePeer, clock: Clock) -> Iterator[Context]:
+    who = somebody()
+    gateway = Gateway(who, "health", [peer.peer], 60.0)
+    info = LedgerInfo("fabric", b"", 0, {"Evidence": "0x00"}, b"", who.account, 0, history=False, endorses=True)
+    made = Context(gateway, Codec.load(["Evidence"]), info, "cc", LIMIT, Witnesses([], lambda _: None, len, clock))
+    made.clock = lambda: NOW + 2.0
+    yield made
+    gateway.close()
+
+
+@pytest.fixture
+def ledger(ctx: Context) -> FabricLedger:
+    return FabricLedger(ctx)
+
+
+def reason(ask: Any) -> Reason:
+    with pytest.raises(LedgerError) as raised:
+        ask()
+    return raised.value.reason
+
+
+def test_the_head_is_the_newest_block(peer: FakePeer, ledger: FabricLedger) -> None:
+    head = ledger.head()
+    assert (head.height, head.hash, head.time) == (2, header_hash(peer.blocks[-1].header), NOW + 2)
+    assert head.transactions == ("0x22",)
+    assert ledger.block(2) == ledger.block(head.hash) == head
+    assert ledger.block([2, 9, 0]) == [head, None, ledger.block(0)]
+    assert ledger.block(b"\x99" * 32) is None
+
+
+def test_a_head_that_did_not_move_is_not_read_again(peer: FakePeer, ledger: FabricLedger) -> None:
+    ledger.head()
+    before = len(peer.asked)
+    ledger.head()
+    assert len(peer.asked) == before + 1
+
+
+def test_a_peer_below_what_we_have_seen_is_behind_not_reset(peer: FakePeer, ledger: FabricLedger) -> None:
+    ledger.head()
+    newest = peer.blocks.pop()
+    assert reason(ledger.head) is Reason.BEHIND
+    peer.blocks.append(newest)
+    assert ledger.head().height == 2
+
+
+def test_another_block_at_the_same_height_is_a_reset(peer: FakePeer, ledger: FabricLedger) -> None:
+    ledger.head()
+    peer.blocks[-1] = make_block(2, header_hash(peer.blocks[1].header), ("other", NOW, 0, None))
+    assert reason(ledger.head) is Reason.RESET
+    peer.append(("33", NOW, 0, None))
+    assert reason(ledger.head) is Reason.RESET
+    ledger.expect(None)
+    assert ledger.head().height == 3
+
+
+def test_a_head_in_the_future_is_refused(peer: FakePeer, ledger: FabricLedger) -> None:
+    peer.append(("33", NOW + 1000, 0, None))
+    assert reason(ledger.head) is Reason.BEHIND
+
+
+def test_an_idle_channel_is_not_behind(ctx: Context, ledger: FabricLedger) -> None:
+    ctx.clock = lambda: NOW + 100_000.0
+    assert ledger.head().height == 2
+
+
+@pytest.mark.parametrize(
+    ("height", "waited", "age", "behind"),
+    [
+        (2, 0.0, 1e5, False),
+        (3, 0.0, 1e5, False),
+        (3, LIMIT - 1, 1e5, False),
+        (3, LIMIT + 1, 1e5, True),
+        (12, 0.0, 1e5, False),
+        (13, 0.0, 1e5, True),
+        (13, 0.0, 5.0, False),
+    ],
+)
+def test_lacking_what_another_peer_has_is_behind_after_a_while(
+    ctx: Context, clock: Clock, height: int, waited: float, age: float, behind: bool
+) -> None:
+    ctx.clock = lambda: NOW + 2 + age
+    ledger = FabricLedger(ctx)
+    ctx.witnesses.height = height
+    if waited:
+        ledger.head()
+        clock.now += waited
+    if behind:
+        assert reason(ledger.head) is Reason.BEHIND
+    else:
+        assert ledger.head().height == 2
+
+
+def test_catching_up_ends_the_lack(ctx: Context, clock: Clock, peer: FakePeer) -> None:
+    ledger = FabricLedger(ctx)
+    ctx.witnesses.height = 3
+    ledger.head()
+    clock.now += LIMIT + 1
+    peer.append(("33", NOW, 0, None))
+    ctx.witnesses.height = 4
+    assert ledger.head().height == 3
+
+
+def test_nobody_else_answering_for_a_while_is_being_cut_off(peer: FakePeer, ctx: Context, clock: Clock) -> None:
+    witness = FakePeer().start()
+    witness.on("Evaluate", peer.ledger)
+    gateway = Gateway(ctx.gateway.identity, "health", [witness.peer], 60.0)
+    asks = Witnesses([gateway], lambda g: g.propose("qscc", [b"GetChainInfo", b"health"]), lambda _: 2, clock)
+    ctx.witnesses = asks
+    ledger = FabricLedger(ctx)
+    deadline = time.monotonic() + 60
+    while asks.height < 0:
+        assert time.monotonic() < deadline
+        ledger.head()
+        time.sleep(0.01)
+    witness.stop()
+    clock.now += LIMIT + 1
+    assert reason(ledger.head) is Reason.BEHIND
+    gateway.close()
+
+
+def test_an_older_state_is_not_to_be_had(ledger: FabricLedger) -> None:
+    call = Call("Evidence", "countOf", {"organisation": bytes(32)})
+    assert reason(lambda: ledger.read(call, at=1)) is Reason.NOT_FOUND
+    assert reason(lambda: ledger.read(call, at=b"\x01" * 32)) is Reason.NOT_FOUND
+
+
+def test_many_questions_that_never_meet_one_state_are_given_up(peer: FakePeer, ledger: FabricLedger) -> None:
+    def moving(request: Any) -> Any:
+        peer.append((f"{len(peer.blocks)}", NOW, 0, None))
+        try:
+            return peer.ledger(request)
+        except Refusal:
+            answer = peer.ledger(ctx_info(ledger))
+            answer.result.payload = b'"1"'
+            return answer
+
+    peer.on("Evaluate", moving)
+    calls = [Call("Evidence", "countOf", {"organisation": bytes(32)})] * 2
+    assert reason(lambda: ledger.read_many(calls)) is Reason.BEHIND
+
+
+def ctx_info(ledger: FabricLedger) -> Any:
+    """A request for the height, as the driver makes it."""
+    proposed = query.ask(ledger._ctx.gateway, "GetChainInfo")
+    return message("gateway.EvaluateRequest")(proposed_transaction=proposed.signed)
+
+
+def test_outcomes_follow_the_block(peer: FakePeer, ctx: Context, ledger: FabricLedger) -> None:
+    sent = Prepared(b"", "0xaa", "", 0)
+    assert ledger.outcome("0xaa").status == "unknown"
+    peer.on("Submit", lambda _: _submitted())
+    ledger.submit(sent)
+    assert ledger.outcome("0xaa").status == "pending"
+    peer.append(("aa", NOW, 0, None), ("bb", NOW, 11, None), ("cc", NOW, 10, None))
+    outcomes = ledger.outcome(["0xaa", "0xbb", "0xcc", "0xdd"])
+    assert [(o.status, o.reason) for o in outcomes] == [
+        ("committed", None), ("failed", Reason.CONFLICT), ("failed", Reason.ENDORSEMENT), ("unknown", None),
+    ]  # fmt: skip
+    assert outcomes[1].height == 3
+
+
+def _submitted() -> Any:
+    return message("gateway.SubmitResponse")()
+
+
+def test_each_of_many_has_its_own_answer(peer: FakePeer, ledger: FabricLedger) -> None:
+    def submit(request: Any) -> Any:
+        if request.transaction_id == "bb":
+            raise Refusal(grpc.StatusCode.ABORTED, "info=message payload is 9 bytes and exceeds maximum allowed 1 bytes")
+        return _submitted()
+
+    peer.on("Submit", submit)
+    answers = ledger.submit([Prepared(b"", f"0x{n}", "", 0) for n in ("aa", "bb", "cc")])
+    assert isinstance(answers[1], LedgerError)
+    assert (answers[1].reason, answers[1].stage, answers[1].transaction) == (Reason.TOO_LARGE, "submit", "0xbb")
+    assert [a.id for a in answers if not isinstance(a, LedgerError)] == ["0xaa", "0xcc"]
+
+
+def test_peers_that_disagree_for_a_moment_are_asked_again(peer: FakePeer, ledger: FabricLedger) -> None:
+    said = iter([Refusal(grpc.StatusCode.ABORTED, "failed to collect enough transaction endorsements")] * 2)
+
+    def endorse(_: Any) -> Any:
+        no = next(said, None)
+        if no is not None:
+            raise no
+        return message("gateway.EndorseResponse")(prepared_transaction={"payload": b"payload"})
+
+    peer.on("Endorse", endorse)
+    assert ledger.prepare(RECORD).raw
+    assert peer.asked.count("Endorse") == 3
+
+
+def test_peers_that_go_on_disagreeing_are_a_reason(peer: FakePeer, ledger: FabricLedger) -> None:
+    def endorse(_: Any) -> Any:
+        raise Refusal(grpc.StatusCode.ABORTED, "failed to collect enough", ("ProposalResponsePayloads do not match",))
+
+    peer.on("Endorse", endorse)
+    with pytest.raises(LedgerError) as raised:
+        ledger.prepare(RECORD)
+    assert (raised.value.reason, raised.value.stage) == (Reason.ENDORSEMENT, "endorse")
+    assert raised.value.transaction
+    assert peer.asked.count("Endorse") == len(PAUSES) + 1
+
+
+def test_a_call_that_only_reads_is_never_ordered(peer: FakePeer, ledger: FabricLedger) -> None:
+    assert reason(lambda: ledger.prepare(Call("Evidence", "countOf", {"organisation": bytes(32)}))) is Reason.INVALID_ARGUMENT
+    assert peer.asked == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kind": "other"},
+        {"version": 2},
+        {"organisations": [{"msp": "A", "peers": []}, {"msp": "A", "peers": []}]},
+        {"channel": None},
+    ],
+)
+def test_what_is_no_profile_says_why(changes: dict[str, Any], tmp_path: Any) -> None:
+    doc = {"kind": "healthtrust/fabric-profile", "version": 1, "channel": "health", "organisations": [], **changes}
+    path = tmp_path / "profile.json"
+    path.write_text(json.dumps({k: v for k, v in doc.items() if v is not None}))
+    assert reason(lambda: Profile.read(path)) is Reason.INVALID_ARGUMENT
+    assert reason(lambda: Profile.read(tmp_path / "none.json")) is Reason.NOT_FOUND
+
+
+def test_another_channel_or_genesis_is_the_wrong_chain(peer: FakePeer) -> None:
+    profile = Profile("health", {"Org1MSP": (peer.peer,)})
+    who = somebody()
+
+    def opening(channel: str, genesis: bytes) -> Any:
+        deployment = Deployment(channel, "cc", genesis, bytes(32), 1, {"Alliance": "0x00"})
+        return lambda: connect(profile, deployment, who, Limits(60.0))
+
+    assert reason(opening("other", bytes(32))) is Reason.WRONG_CHAIN
+    assert reason(opening("health", bytes(32))) is Reason.WRONG_CHAIN
+
+
+def test_expecting_a_block_that_is_there_is_no_error(ledger: FabricLedger) -> None:
+    known = ledger.block(0)
+    assert isinstance(known, Block)
+    ledger.expect(known)
+    assert ledger.head().height == 2
