@@ -174,7 +174,7 @@ def _evidence() -> Call:
 def _queries(stage: Stage, rounds: int, seconds: float) -> list[dict[str, Any]]:
     doctor = stage.house.world.practitioner(stage.house.world.hospital)
     with GatewayClient(stage.url) as client:
-        token = client.log_in(Key.of("practitioner", doctor.id, doctor.keys.private)).token
+        token = str(client.log_in(Key.of("practitioner", doctor.id, doctor.keys.private)).token)
     call = Call("Identity", "credentialOf", {"practitioner": doctor.id})
     _, transaction = stage.writer.ledger._ctx.encode(call)  # type: ignore[attr-defined]
     asked = {
