@@ -129,6 +129,12 @@ def test_a_member_whose_chaincode_is_gone_is_passed_over_and_comes_back(members:
     members.network.kill("org3.chaincode")
     name = members.found("Org1MSP")
     assert members.ledger(name, "org3") == ""
+    gateway = members.gateway("Org3MSP")
+    with pytest.raises(grpc.RpcError):
+        gateway.evaluate(
+            gateway.propose(name, [b"Alliance.ledgerId", b"{}"])
+        )  # a read is never answered by another member's peer
+    gateway.close()
     members.network.heal()
     until(lambda: members.holds("org3"))
 

@@ -46,11 +46,12 @@ _SUCCESS = 200
 @dataclass(frozen=True)
 class Peer:
     """Where a peer is. ``tls_root``: PEM of what signed its TLS certificate; ``server_name``: name in that certificate where it
-    is not the address's host."""
+    is not the address's host; ``msp``: its organisation's MSP id, which alone may answer reads (empty = not known)."""
 
     address: str
     tls_root: bytes
     server_name: str = ""
+    msp: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,13 +94,12 @@ class Gateway:
 
     def evaluate_many(self, proposed: Sequence[Proposal]) -> list[bytes]:
         """Have one peer simulate calls side by side; the first that fails raises."""
-        ask = [_asked("gateway.EvaluateRequest", p, proposed_transaction=p.signed) for p in proposed]
+        ask = [self._read(p) for p in proposed]
         return [bytes(a.result.payload) for a in self._any("Evaluate", ask)]
 
     def evaluate_later(self, proposed: Proposal) -> Any:
         """Like :meth:`evaluate`, without waiting and without another peer: a ``grpc.Future`` of ``gateway.EvaluateResponse``."""
-        request = _asked("gateway.EvaluateRequest", proposed, proposed_transaction=proposed.signed)
-        return self._call(self.peers[self._first], "Evaluate").future(request, timeout=self.timeout)
+        return self._call(self.peers[self._first], "Evaluate").future(self._read(proposed), timeout=self.timeout)
 
     def endorse(self, proposed: Proposal, organisations: Sequence[str] = ()) -> bytes:
         """Have the organisations' peers simulate and endorse a call; the transaction, signed, ready to be submitted now or later.
@@ -157,6 +157,12 @@ class Gateway:
                 channel.close()
             self._channels.clear()
             self._calls.clear()
+
+    def _read(self, proposed: Proposal) -> Any:
+        """A read that only the peers' own organisation answers: left alone, a Gateway passes it to another's peer when its own
+        fails, and that one could say anything."""
+        own = [peer.msp for peer in self.peers[:1] if peer.msp]
+        return _asked("gateway.EvaluateRequest", proposed, proposed_transaction=proposed.signed, target_organizations=own)
 
     def _any(self, method: str, requests: Sequence[Any], timeout: float | None = None) -> list[Any]:
         """Answers from the first peer that is there. Safe to ask another one: what we ask is a read, or signed and taken once."""

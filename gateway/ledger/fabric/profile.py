@@ -37,9 +37,10 @@ class Profile:
             raise ValueError(f"kind {doc['kind']} version {doc['version']}")
         peers: dict[str, tuple[Peer, ...]] = {}
         for organisation in doc["organisations"]:
-            if organisation["msp"] in peers:
-                raise ValueError(f"two organisations are {organisation['msp']}")
-            peers[organisation["msp"]] = tuple(Peer(p["address"], p["tls_root"].encode()) for p in organisation["peers"])
+            msp = organisation["msp"]
+            if msp in peers:
+                raise ValueError(f"two organisations are {msp}")
+            peers[msp] = tuple(Peer(p["address"], p["tls_root"].encode(), msp=msp) for p in organisation["peers"])
         return cls(doc["channel"], peers)
 
     def own(self, msp: str) -> tuple[Peer, ...]:
