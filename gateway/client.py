@@ -49,6 +49,8 @@ from gateway.session.schemas import ChallengeOut, SessionOut
 
 PREFIX = "/api/v1"
 RETRIES = 3
+WAIT_SECONDS = 180.0
+"""How long a write is waited for unless the caller says otherwise: blocks are a second apart, busy machines are not quick."""
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -236,7 +238,7 @@ class GatewayClient:
         """Where a write stands, after waiting at most ``wait`` seconds (30 at most)."""
         return self._get(OperationOut, f"/operations/{id}", wait=wait)
 
-    def wait(self, operation: OperationOut | Accepted, seconds: float = 60) -> OperationOut:
+    def wait(self, operation: OperationOut | Accepted, seconds: float = WAIT_SECONDS) -> OperationOut:
         """Wait until a write is final; GatewayProblem if it failed, TimeoutError if it is not final in time."""
         found = operation.operation if isinstance(operation, Accepted) else operation
         return _await(lambda wait: self.operation(found.id, wait), seconds)
@@ -251,7 +253,7 @@ class GatewayClient:
         """Step one of opening the health account."""
         return self._post(EnrolmentOut, "/identities/enrolments", {"id_number": id_number, "name": name, "code": code})
 
-    def finish_enrolment(self, begun: EnrolmentOut, private: bytes, seconds: float = 60) -> OperationOut:
+    def finish_enrolment(self, begun: EnrolmentOut, private: bytes, seconds: float = WAIT_SECONDS) -> OperationOut:
         """Step two: prove the new key and wait until the ledger has bound it."""
         public = crypto.sm2_public(private)
         message = KeyBind(to_bytes(begun.domain), to_bytes(begun.subject), public).pack()
@@ -260,7 +262,7 @@ class GatewayClient:
         self._post(Accepted, path, body)
         return _await(lambda wait: self._get(OperationOut, path, wait=wait), seconds)
 
-    def enrol(self, id_number: str, name: str, code: str, private: bytes, seconds: float = 60) -> Key:
+    def enrol(self, id_number: str, name: str, code: str, private: bytes, seconds: float = WAIT_SECONDS) -> Key:
         """Open the health account with this key; the key to log in with."""
         begun = self.begin_enrolment(id_number, name, code)
         self.finish_enrolment(begun, private, seconds)

@@ -94,7 +94,7 @@ class Anchorer:
         return made
 
     def settle(self) -> int:
-        """X"""
+        """Take in what the outbox learned about our batches: those the ledger holds become anchored."""
         anchored = 0
         with self._sessions.begin() as session:
             writing(session)

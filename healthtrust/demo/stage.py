@@ -11,7 +11,7 @@ from typing import Any
 
 from core.errors import HealthTrustError
 from core.hexes import to_bytes
-from gateway.client import GatewayClient, Key
+from gateway.client import WAIT_SECONDS, GatewayClient, Key
 from gateway.settings import Settings
 from healthtrust.custody import Custody
 from healthtrust.demo.cast import Wallet
@@ -25,7 +25,6 @@ OPENED = {
 }
 """Single elements the resident opens of these document types; medication is opened whole."""
 ASKED = ("laboratory", "vital-signs", "medication")
-WAIT_SECONDS = 60.0
 Say = Callable[[str], None]
 
 
@@ -59,7 +58,7 @@ class Stage:
 
 
 def until(ask: Callable[[], Any], what: str) -> Any:
-    """Ask until the answer is true, and give it back. Raises StoryFailed after a minute."""
+    """Ask until the answer is true, and give it back. Raises StoryFailed after a while."""
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
         if found := ask():
