@@ -161,6 +161,11 @@ func TestFrozenContractsRefuse(t *testing.T) {
 	if !frozen {
 		t.Error("not frozen")
 	}
+	w.decide(actionExecute, w.execution(registry, "publish", words.Kind(evidence), w.address(evidence), uint32(2)), w.first)
+	var all []registered
+	if w.read(&all, "Registry.all", object{}); !all[len(all)-1].Frozen || all[len(all)-1].Version != 2 {
+		t.Errorf("a new version thawed it: %+v", all[len(all)-1])
+	}
 	w.decide(actionExecute, w.execution(registry, "thaw", words.Kind(evidence)), w.first)
 	w.must(w.first, "Evidence.record", object{"kind": word, "digest": word})
 }

@@ -277,10 +277,11 @@ func TestVerifierViews(t *testing.T) {
 	if w.read(&v, "SM2Verifier.verifyMessage", args); !v.Valid || v.E != national.Hash(z[:], e[:]) {
 		t.Errorf("%+v", v)
 	}
-	var valid, on bool
+	var valid, on, off bool
+	w.read(&off, "SM2Verifier.isOnCurve", object{"x": w.first.y, "y": w.first.x})
 	w.read(&valid, "SM2Verifier.verify", object{"e": e, "r": r, "s": s, "x": w.first.x, "y": w.first.y})
 	w.read(&on, "SM2Verifier.isOnCurve", point)
-	if valid || !on {
+	if valid || !on || off {
 		t.Error("verify or isOnCurve")
 	}
 	var delay words.Uint64

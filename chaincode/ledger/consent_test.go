@@ -164,6 +164,7 @@ func TestDecide(t *testing.T) {
 	w.refuses(errInvalidArgument, w.first, "Consent.decide", args)
 	w.refuses(errInvalidArgument, w.first, "Consent.decide", args, []opened{c.opened})
 	w.refuses(errInvalidArgument, w.first, "Consent.decideMany", many, []opened{c.opened})
+	w.refuses(errInvalidArgument, w.first, "Consent.decideMany", many, []opened{c.opened, c.opened, c.opened})
 	w.refuses(errInvalidArgument, w.first, "Consent.decide", with(args, "scopeWords", c.opened.ScopeWords), c.opened)
 	w.freeze(consent)
 	w.refuses(errContractFrozen, w.first, "Consent.decide", args, c.opened)

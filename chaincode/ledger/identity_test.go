@@ -106,6 +106,10 @@ func TestVeto(t *testing.T) {
 	w.freeze(identity)
 	w.refuses(errBadSignature, w.first, "Identity.vetoRecovery", object{"subject": p.id, "signature": append(words.Bytes{1}, signature[1:]...)})
 	w.must(thief, "Identity.vetoRecovery", object{"subject": p.id, "signature": signature})
+	var nonce words.Uint64
+	if w.read(&nonce, "Identity.nonceOf", object{"subject": p.id}); nonce != 2 {
+		t.Errorf("nonce %d: a veto serves once", nonce)
+	}
 	w.refuses(errContractFrozen, w.first, "Identity.recoverKey", object{"subject": p.id})
 }
 

@@ -42,6 +42,9 @@ func TestAnchoring(t *testing.T) {
 	w.refuses(errWrongLength, w.first, "DataIndex.anchorEntries", with(full, "entries", words.Bytes{1}))
 	w.refuses(errWrongEntry, w.first, "DataIndex.anchorEntries", with(full, "entries", entriesOf(w.first.id, 2, 2)))
 	w.refuses(errWrongEntry, w.first, "DataIndex.anchorEntries", with(full, "entries", entriesOf(reader.id, 3, 2)))
+	otherKind := entriesOf(w.first.id, 3, 2)
+	otherKind[0]++
+	w.refuses(errWrongEntry, w.first, "DataIndex.anchorEntries", with(full, "entries", otherKind))
 	w.must(w.first, "DataIndex.anchorEntries", full)
 	if got := w.events(); len(got) != 2 || got[0] != "DataIndex.BatchAnchored" || got[1] != "DataIndex.EntriesAnchored" {
 		t.Errorf("events %v", got)
@@ -182,6 +185,9 @@ func TestBreakGlass(t *testing.T) {
 	w.must(w.first, "Identity.issueCredential", w.issue(w.first, one, 0))
 	args := w.breakGlass(1440, one, two)
 	w.refuses(errCredentialInvalid, w.first, "Access.openEmergency", args)
+	foreign := w.party("foreign", "BMSP")
+	w.must(auditor, "Identity.issueCredential", w.issue(auditor, foreign, 0))
+	w.refuses(errCredentialInvalid, w.first, "Access.openEmergency", w.breakGlass(1440, one, foreign))
 	w.must(w.first, "Identity.issueCredential", w.issue(w.first, two, 0))
 	w.refuses(errBadMinutes, w.first, "Access.openEmergency", w.breakGlass(1441, one, two))
 	w.refuses(errBadMinutes, w.first, "Access.openEmergency", w.breakGlass(0, one, two))
@@ -191,6 +197,9 @@ func TestBreakGlass(t *testing.T) {
 	w.refuses(errZeroValue, w.first, "Access.openEmergency", with(args, "id", words.Word{}))
 	w.must(w.first, "Access.openEmergency", args)
 	w.refuses(errEmergencyExists, w.first, "Access.openEmergency", args)
+	w.pass(100 * dayLength)
+	w.refuses(errCredentialInvalid, w.first, "Access.openEmergency", with(args, "id", words.Kind("too late")))
+	w.pass(-100 * dayLength)
 	judged := func(outcome int) object { return object{"id": args["id"], "outcome": outcome} }
 	w.refuses(errOwnEmergency, w.first, "Access.review", judged(1))
 	w.refuses(errUnknownEmergency, auditor, "Access.review", object{"id": words.Kind("other"), "outcome": 1})
