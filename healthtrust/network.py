@@ -93,7 +93,7 @@ def heal(kind: KindOption) -> None:
 
 @app.command("add-org")
 def add_org(name: Annotated[str, typer.Argument(help="Small letters and digits.")], kind: KindOption) -> None:
-    """Let one more organisation in while the network runs."""
+    """Let one more organisation in while the network runs, or one that was put out back in."""
     network = _with_members(kind)
     network.add_organisation(name)
     typer.echo(text(network.status()))

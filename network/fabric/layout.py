@@ -96,14 +96,15 @@ class Organisation:
 
 @dataclass(frozen=True)
 class Layout:
-    """A network as ``network.json`` has it. ``slots``: organisation → its place among the ports; a place is never used twice."""
+    """A network as ``network.json`` has it. ``slots``: every organisation there ever was → its place among the ports; ``gone``:
+    those that were put out, which may come back as who they were."""
 
     home: Path
     channel: str
     consensus: Consensus
     first_port: int
     slots: dict[str, int]
-    used_slots: int
+    gone: tuple[str, ...] = ()
 
     @property
     def orderers(self) -> list[Orderer]:
@@ -113,27 +114,31 @@ class Layout:
     @property
     def organisations(self) -> list[Organisation]:
         """The members."""
-        return [self._organisation(name, slot) for name, slot in self.slots.items()]
+        return [self._organisation(name) for name in self.slots if name not in self.gone]
 
     def organisation(self, name: str) -> Organisation:
         """A member by name. Raises NetworkError naming those there are."""
-        if name not in self.slots:
-            raise NetworkError(f"no organisation {name} here; there are {', '.join(self.slots)}")
-        return self._organisation(name, self.slots[name])
+        members = {organisation.name: organisation for organisation in self.organisations}
+        if name not in members:
+            raise NetworkError(f"no organisation {name} here; there are {', '.join(members)}")
+        return members[name]
 
     def with_organisation(self, name: str) -> Layout:
-        """The same with one more member. Raises NetworkError when the name cannot be taken or there are too many."""
+        """The same with one more member, or one that comes back. Raises NetworkError when the name cannot be taken or there are
+        too many."""
+        if name in self.gone:
+            return replace(self, gone=tuple(other for other in self.gone if other != name))
         if not (name.isascii() and name.isalnum() and name[0].isalpha() and name == name.lower()) or name.startswith("orderer"):
             raise NetworkError(f"{name} cannot name an organisation: small letters and digits, a letter first, not orderer…")
-        if name in self.slots or (self.home / "organisations" / name).exists():
-            raise NetworkError(f"there is, or was, an organisation {name} here")
-        if self.used_slots == _MOST_ORGANISATIONS:
-            raise NetworkError(f"a network on one machine has at most {_MOST_ORGANISATIONS} organisations")
-        return replace(self, slots={**self.slots, name: self.used_slots}, used_slots=self.used_slots + 1)
+        if name in self.slots:
+            raise NetworkError(f"there is an organisation {name} already")
+        if len(self.slots) == _MOST_ORGANISATIONS:
+            raise NetworkError(f"a network on one machine has had at most {_MOST_ORGANISATIONS} organisations")
+        return replace(self, slots={**self.slots, name: len(self.slots)})
 
     def without_organisation(self, name: str) -> Layout:
         """The same without a member."""
-        return replace(self, slots={n: s for n, s in self.slots.items() if n != name})
+        return replace(self, gone=(*self.gone, name))
 
     def save(self) -> None:
         """Write ``network.json``, whole or not at all."""
@@ -145,10 +150,10 @@ class Layout:
         folder = self.home / "orderers" / name
         return Orderer(name, f"Orderer{number + 1}MSP", folder, self.first_port + number * _ORDERER_PORTS)
 
-    def _organisation(self, name: str, slot: int) -> Organisation:
+    def _organisation(self, name: str) -> Organisation:
         first = self.first_port + max(ORDERERS.values()) * _ORDERER_PORTS
         folder = self.home / "organisations" / name
-        return Organisation(name, f"{name.capitalize()}MSP", folder, first + slot * _ORGANISATION_PORTS)
+        return Organisation(name, f"{name.capitalize()}MSP", folder, first + self.slots[name] * _ORGANISATION_PORTS)
 
 
 def load(home: Path) -> Layout | None:
@@ -159,7 +164,7 @@ def load(home: Path) -> Layout | None:
     content = json.loads(path.read_bytes())
     if content.pop("kind", "") != "fabric":
         raise NetworkError(f"{home} holds a network of another kind")
-    return Layout(home=home, **content)
+    return Layout(home=home, **{**content, "gone": tuple(content["gone"])})
 
 
 def write_whole(path: Path, content: bytes) -> None:

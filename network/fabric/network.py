@@ -143,8 +143,8 @@ class FabricNetwork:
             self._wait(f"{member.peer} finds endorsers of {name}", partial(lifecycle.endorsers_found, self.layout, member, name))
 
     def add_organisation(self, name: str) -> None:
-        """Let one more organisation in while the network runs: a majority of members signs, its peer joins and catches up. Raises
-        NetworkError when the name cannot be taken."""
+        """Let one more organisation in while the network runs, or one that was put out back in: a majority of members signs, its
+        peer joins and catches up. Raises NetworkError when the name cannot be taken."""
         with self._alone():
             self.layout.with_organisation(name).save()
             self._settle()
@@ -155,8 +155,9 @@ class FabricNetwork:
         with self._alone():
             plan = self.layout
             leaving, staying = plan.organisation(name), plan.without_organisation(name)
-            if len(staying.slots) <= len(plan.slots) // 2:
-                raise NetworkError(f"{name} cannot be put out: a majority of the {len(plan.slots)} members must agree")
+            members = len(plan.organisations)
+            if members - 1 <= members // 2:
+                raise NetworkError(f"{name} cannot be put out: a majority of the {members} members must agree")
             staying.save()
             self._processes.stop([leaving.peer, leaving.chaincode])
             self._settle()
@@ -170,7 +171,7 @@ class FabricNetwork:
         count, consensus, name = self._wanted
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._ports = ports.claim()
-        plan = Layout(self.home, name, consensus, self._ports.first, {}, 0)
+        plan = Layout(self.home, name, consensus, self._ports.first, {})
         for number in range(1, count + 1):
             plan = plan.with_organisation(f"org{number}")
         for orderer in plan.orderers:

@@ -48,11 +48,13 @@ def test_keys_are_for_their_owner_only_and_nothing_is_made_twice(authority: Auth
 
 
 def test_a_layout_comes_back_as_it_was_saved_and_never_uses_a_place_twice(tmp_path: Path) -> None:
-    plan = Layout(tmp_path, "health", "raft", 20000, {}, 0).with_organisation("org1").with_organisation("org2")
+    plan = Layout(tmp_path, "health", "raft", 20000, {}).with_organisation("org1").with_organisation("org2")
     plan.save()
     assert load(tmp_path) == plan
-    again = plan.without_organisation("org2").with_organisation("org3")
-    assert again.organisation("org3").port > plan.organisation("org2").port
+    left = plan.without_organisation("org2")
+    assert [o.name for o in left.organisations] == ["org1"]
+    assert left.with_organisation("org3").organisation("org3").port > plan.organisation("org2").port
+    assert left.with_organisation("org2") == plan
     addresses = [o.port for o in (*plan.orderers, *plan.organisations)]
     assert len(set(addresses)) == len(addresses)
 
@@ -60,4 +62,4 @@ def test_a_layout_comes_back_as_it_was_saved_and_never_uses_a_place_twice(tmp_pa
 @pytest.mark.parametrize("name", ["", "Org1", "org-1", "1org", "orderer1", "org1"])
 def test_names_that_cannot_be_taken_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(NetworkError):
-        Layout(tmp_path, "health", "raft", 20000, {}, 0).with_organisation("org1").with_organisation(name)
+        Layout(tmp_path, "health", "raft", 20000, {}).with_organisation("org1").with_organisation(name)

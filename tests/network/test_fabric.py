@@ -166,7 +166,7 @@ def test_a_changed_program_is_a_new_definition_that_keeps_the_state(members: Mem
     until(lambda: members.holds("org2"))
 
 
-def test_an_organisation_joins_reads_what_was_before_it_and_leaves(members: Members) -> None:
+def test_an_organisation_joins_reads_what_was_before_it_leaves_and_comes_back(members: Members) -> None:
     network = members.network
     network.add_organisation("clinic")
     until(lambda: members.holds("clinic"))
@@ -181,6 +181,9 @@ def test_an_organisation_joins_reads_what_was_before_it_and_leaves(members: Memb
     refused.close()
     gateway.close()
     members.found()
+    network.add_organisation("clinic")
+    until(lambda: members.holds("clinic"))
+    network.remove_organisation("clinic")
 
 
 def test_names_that_are_not_there_are_refused_by_name(members: Members) -> None:
@@ -189,7 +192,7 @@ def test_names_that_are_not_there_are_refused_by_name(members: Members) -> None:
         network.kill("org9.peer")
     with pytest.raises(NetworkError, match="no organisation org9"):
         network.remove_organisation("org9")
-    with pytest.raises(NetworkError, match="there is, or was"):
+    with pytest.raises(NetworkError, match="there is an organisation org1 already"):
         network.add_organisation("org1")
 
 
