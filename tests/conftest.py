@@ -2,6 +2,7 @@
 
 =================== ====================================================================================================
 ``evm_chain``       a real EVM node on a free port (session)
+``validators_chain`` four real EVM validators (session; built from Go modules the first time)
 ``fabric_chain``    a real Fabric network of three organisations (session; built from Go modules the first time)
 ``world``           a fresh alliance on it: operator, two custodians (``tests/support/world.py``)
 ``shared_world``    one alliance for a whole session, for tests that only add to it
@@ -20,12 +21,20 @@ import pytest
 
 from tests.support.chains import DoubleChain, EvmChain, FabricChain
 from tests.support.postgres import Server, unavailable
+from tests.support.validators import ValidatorChain
 from tests.support.world import World, build_world
 
 
 @pytest.fixture(scope="session")
 def evm_chain() -> Iterator[EvmChain]:
     chain = EvmChain()
+    yield chain
+    chain.close()
+
+
+@pytest.fixture(scope="session")
+def validators_chain() -> Iterator[ValidatorChain]:
+    chain = ValidatorChain()
     yield chain
     chain.close()
 

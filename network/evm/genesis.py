@@ -243,7 +243,9 @@ def configure(home: Path, node: Node, layout: Layout, peers: Mapping[Node, str])
                 "enable": True,
                 "address": node.url.removeprefix("http://"),
                 "ws-address": node.websocket,
-                "api": "eth,net,web3,txpool",
+                # The last is ours and answers eth_call instead (network/evm/validator/calls.go).
+                "api": "eth,net,web3,txpool,calls",
+                "evm-timeout": "60s",
                 "gas-cap": BLOCK_GAS,
                 "logs-cap": 1_000_000,
                 "block-range-cap": 1_000_000,

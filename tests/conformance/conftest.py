@@ -5,9 +5,15 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.chains import DoubleChain, EvmChain, FabricChain
+from tests.support.validators import ValidatorChain
 from tests.support.world import World, build_world
 
-DRIVERS = ["memory", pytest.param("evm", marks=pytest.mark.node), pytest.param("fabric", marks=pytest.mark.fabric)]
+DRIVERS = [
+    "memory",
+    pytest.param("evm", marks=pytest.mark.node),
+    pytest.param("validators", marks=pytest.mark.validators),
+    pytest.param("fabric", marks=pytest.mark.fabric),
+]
 
 
 @pytest.fixture(scope="session", params=DRIVERS)
@@ -26,8 +32,8 @@ def fresh(request: pytest.FixtureRequest) -> Iterator[World]:
     made.close()
 
 
-def _chain(request: pytest.FixtureRequest) -> DoubleChain | EvmChain | FabricChain:
+def _chain(request: pytest.FixtureRequest) -> DoubleChain | EvmChain | ValidatorChain | FabricChain:
     if request.param == "memory":
         return DoubleChain()
-    chain: EvmChain | FabricChain = request.getfixturevalue(f"{request.param}_chain")
+    chain: EvmChain | ValidatorChain | FabricChain = request.getfixturevalue(f"{request.param}_chain")
     return chain

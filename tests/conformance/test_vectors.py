@@ -24,6 +24,7 @@ from gateway.ledger.port import Call
 from gateway.ledger.reasons import Reason
 from tests.conformance.refusals import reason_of
 from tests.support.chains import DoubleChain, EvmChain, FabricChain
+from tests.support.validators import ValidatorChain
 from tests.support.world import World
 
 CONSENT = b"\x42" * 32
@@ -120,6 +121,8 @@ def _fits_the_contract(row: dict[str, Any]) -> bool:
 def test_c110_the_contract_decides_every_vector_row_as_written(fresh: World) -> None:
     if isinstance(fresh.chain, FabricChain):
         pytest.skip("no state can be put into a Fabric ledger beside its chaincode, whose own tests run the same rows")
+    if isinstance(fresh.chain, ValidatorChain):
+        pytest.skip("no state can be put into the validators' chain beside its contracts, which are those of the embedded node")
     wrong = []
     for row in ROWS:
         if not _fits_the_contract(row):

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from gateway.ledger.evm.context import Context
-from gateway.ledger.evm.errors import translated
+from gateway.ledger.evm.errors import to_ledger_error, translated
 from gateway.ledger.evm.rpc import RpcError
 from gateway.ledger.port import Event
 from gateway.ledger.reasons import LedgerError, Reason
@@ -59,11 +59,12 @@ def _logs(ctx: Context, start: int, end: int, addresses: list[str]) -> list[dict
     wanted = {"fromBlock": hex(start), "toBlock": hex(end), "address": addresses}
     with translated(ctx.abis, "prepare"):
         head, logs = ctx.rpc.batch([("eth_blockNumber", []), ("eth_getLogs", [wanted])])
-        for answer in (head, logs):
-            if isinstance(answer, RpcError):
-                raise answer
+        if isinstance(head, RpcError):
+            raise head
     if int(head, 16) < end:
         # Some nodes answer an empty list, and a reader would take blocks yet to come for blocks without events.
         raise LedgerError(Reason.NOT_FOUND, detail=f"the head is {int(head, 16)}, events were asked up to {end}")
+    if isinstance(logs, RpcError):
+        raise to_ledger_error(logs, ctx.abis, "prepare")
     found: list[dict[str, Any]] = logs
     return found

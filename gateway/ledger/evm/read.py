@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.ledger.evm.abi import Function
+from gateway.ledger.evm.block import fetch
 from gateway.ledger.evm.context import Context, tag
 from gateway.ledger.evm.errors import to_ledger_error, translated
 from gateway.ledger.evm.head import with_head
@@ -34,7 +35,11 @@ def read_many(ctx: Context, calls: Sequence[Call], at: int | bytes | None = None
 
 def _ask(ctx: Context, encoded: Sequence[tuple[Function, dict[str, Any]]], at: int | bytes) -> list[Any]:
     with translated(ctx.abis, "prepare"):
-        return ctx.rpc.batch(_requests(encoded, at))
+        answers = ctx.rpc.batch(_requests(encoded, at))
+    if ctx.comet and isinstance(at, bytes) and any(isinstance(a, RpcError) for a in answers) and fetch(ctx, at) is None:
+        # CometBFT nodes only say that they crashed over it.
+        raise LedgerError(Reason.NOT_FOUND, detail=f"no block {at.hex()}")
+    return answers
 
 
 def _requests(encoded: Sequence[tuple[Function, dict[str, Any]]], at: int | bytes | None) -> list[Request]:

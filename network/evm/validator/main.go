@@ -35,6 +35,9 @@ func main() {
 	if err := configure(chainOf(evmd.DefaultNodeHome)); err != nil {
 		fail(err)
 	}
+	if err := offerCalls(); err != nil {
+		fail(err)
+	}
 	root := cmd.NewRootCmd()
 	root.Use, root.Short = "validator", "one node of the EVM consortium"
 	replace(root, evmserver.StartCmd(evmserver.NewDefaultStartOptions(newApp, evmd.DefaultNodeHome)))
