@@ -1,4 +1,5 @@
-"""Goals A1, A3, A4: records at rest to durable, anchored and provable index entries, on the embedded node with 1 s blocks.
+"""Goals A1, A3, A4: records at rest to durable, anchored and provable index entries, with 1 s blocks: on the embedded node, or
+with ``--network validators`` (A1, A3) on four validators on this machine.
 
 A1 begins with a file of opaque records of about 1 KB and ends when every batch's root is final on the ledger and its proofs can
 be served. The peer, pymerkle, hashes with SHA-256 in memory only: it neither commits with salts nor stores nor anchors. A3
@@ -32,6 +33,7 @@ from offchain.intake.writer import Batch, Version, Writer
 from offchain.stores.files import FileStore
 from offchain.trees import TreeFile
 from tests.support.chains import EvmChain
+from tests.support.validators import ValidatorChain
 from tests.support.world import Organisation, await_outcome, build_world
 
 ROUNDS = 5
@@ -42,7 +44,7 @@ COMMAND = "python -m benches anchoring"
 
 
 def rows(quick: bool) -> list[dict[str, Any]]:
-    """Rows of A1 at three sizes (two when quick), A3 and A4."""
+    """Rows of A1 at three sizes (two when quick), A3 and A4, on the embedded node."""
     sizes = (10_000, 100_000) if quick else (10_000, 100_000, 1_000_000)
     chain = EvmChain(block_seconds=1.0)
     try:
@@ -55,7 +57,19 @@ def rows(quick: bool) -> list[dict[str, Any]]:
         chain.close()
 
 
-def _bulk(chain: EvmChain, folder: Path, size: int, rounds: int) -> dict[str, Any]:
+def rows_on_validators(quick: bool) -> list[dict[str, Any]]:
+    """Rows of A1 at one size and of A3, on four validators."""
+    size, rounds = (100_000, 2) if quick else (1_000_000, ROUNDS)
+    chain = ValidatorChain(block_seconds=1.0)
+    try:
+        with tempfile.TemporaryDirectory(prefix="anchoring-") as folder:
+            found = [_bulk(chain, Path(folder) / "bulk", size, rounds), _full(chain, Path(folder) / "full", rounds)]
+    finally:
+        chain.close()
+    return [{**row, "id": f"{row['id']}, 4 validators", "command": f"{COMMAND} --network validators"} for row in found]
+
+
+def _bulk(chain: EvmChain | ValidatorChain, folder: Path, size: int, rounds: int) -> dict[str, Any]:
     folder.mkdir()
     file = _records(folder / "records", size)
     ours, theirs = [], []
@@ -66,7 +80,7 @@ def _bulk(chain: EvmChain, folder: Path, size: int, rounds: int) -> dict[str, An
     return _row(f"A1 bulk anchoring, {size:,} records", ours, "entries/s", peer, theirs)
 
 
-def _index(chain: EvmChain, file: Path, home: Path, size: int) -> None:
+def _index(chain: EvmChain | ValidatorChain, file: Path, home: Path, size: int) -> None:
     world = build_world(chain)
     owner = world.hospital
     sessions = custodian_sessions(f"sqlite:///{home / 'store.db'}")
@@ -90,7 +104,7 @@ def _check(owner: Organisation, anchorer: Anchorer, size: int) -> None:
             raise AssertionError(f"entry {sequence} does not prove")
 
 
-def _full(chain: EvmChain, folder: Path, rounds: int) -> dict[str, Any]:
+def _full(chain: EvmChain | ValidatorChain, folder: Path, rounds: int) -> dict[str, Any]:
     ours, theirs = [], []
     for number in range(rounds):
         ours.append(FULL_ENTRIES / _seconds(lambda n=number: _ours_in_full(chain, folder / str(n))))
@@ -99,7 +113,7 @@ def _full(chain: EvmChain, folder: Path, rounds: int) -> dict[str, Any]:
     return _row("A3 every entry in full on the ledger", ours, "entries/s", peer, theirs)
 
 
-def _ours_in_full(chain: EvmChain, home: Path) -> None:
+def _ours_in_full(chain: EvmChain | ValidatorChain, home: Path) -> None:
     world = build_world(chain)
     sessions, anchorer = _filled(home, world.hospital)
     _CLOCK.start()
@@ -109,7 +123,7 @@ def _ours_in_full(chain: EvmChain, home: Path) -> None:
     world.close()
 
 
-def _bare_client(chain: EvmChain, home: Path) -> None:
+def _bare_client(chain: EvmChain | ValidatorChain, home: Path) -> None:
     world = build_world(chain)
     sessions, anchorer = _filled(home, world.hospital)
     anchorer.batch()
