@@ -20,6 +20,7 @@ SENT_SECONDS = 30.0
 """How long a transaction the ordering service took is ``pending`` while no block has it; then it counts as forgotten."""
 _KEPT_BYTES = 32 * 1024 * 1024
 _KEPT_BLOCKS = 4096
+_KEPT_IDS = 10_000
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Context:
     kept: OrderedDict[int, tuple[FabricBlock, int]] = field(default_factory=OrderedDict)
     kept_bytes: int = 0
     sent: dict[str, float] = field(default_factory=dict)
+    unsent: set[str] = field(default_factory=set)
 
     def encode(self, call: Call) -> Invocation:
         """The call as the chaincode takes it. Raises LedgerError invalid_argument."""
@@ -82,12 +84,26 @@ class Context:
             self.kept_bytes = 0
             self.newest = None
 
+    def note_unsent(self, id: str) -> None:
+        """This transaction (0x…) was made just now, and nobody has it yet."""
+        with self.lock:
+            if len(self.unsent) >= _KEPT_IDS:
+                self.unsent.clear()  # they are looked for before they are sent, that is all
+            self.unsent.add(id)
+
+    def take_unsent(self, id: str) -> bool:
+        """Whether it was noted by :meth:`note_unsent`; from now on it is not."""
+        with self.lock:
+            known = id in self.unsent
+            self.unsent.discard(id)
+            return known
+
     def note_sent(self, id: str) -> None:
         """The ordering service took this transaction (0x…) just now."""
         now = time.monotonic()
         with self.lock:
             self.sent[id] = now
-            if len(self.sent) > 10_000:
+            if len(self.sent) > _KEPT_IDS:
                 self.sent = {i: at for i, at in self.sent.items() if now - at < SENT_SECONDS}
 
     def lately_sent(self, id: str) -> bool:

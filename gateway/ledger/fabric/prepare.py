@@ -25,6 +25,7 @@ def prepare(ctx: Context, call: Call, account: str | None = None, nonce: int | N
         raise LedgerError(Reason.INVALID_ARGUMENT, detail=f"{call.contract}.{call.method} only reads; it is not written")
     proposed = ctx.propose(invocation)
     raw = _endorse(ctx, proposed)
+    ctx.note_unsent("0x" + proposed.id)
     return Prepared(raw, "0x" + proposed.id, ctx.info.account, 0)
 
 

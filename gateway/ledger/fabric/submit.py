@@ -1,9 +1,15 @@
-"""Sending what was endorsed. The same bytes again are no error: a transaction id counts once on a channel."""
+"""Sending what was endorsed. The same bytes again are no error: a transaction id counts once on a channel.
+
+A second copy is kept back where we know of the first: it would do nothing, but peers of Fabric 3.1 wait for ever on a block in
+which a transaction depends on a repeated one that set who must endorse a key (the repeated one is set aside before that is
+looked at, and its result never comes).
+"""
 
 from __future__ import annotations
 
 import time
 
+from gateway.ledger.fabric import query
 from gateway.ledger.fabric.context import Context
 from gateway.ledger.fabric.errors import translated
 from gateway.ledger.port import Prepared, Sent
@@ -12,9 +18,10 @@ from gateway.ledger.reasons import LedgerError
 
 def submit(ctx: Context, prepared: Prepared) -> Sent:
     """Send one. Raises LedgerError at stage submit with the transaction's id."""
-    with translated("submit", prepared.id):
-        ctx.gateway.submit(prepared.id[2:], prepared.raw)
-    ctx.note_sent(prepared.id)
+    if not _there(ctx, prepared.id):
+        with translated("submit", prepared.id):
+            ctx.gateway.submit(prepared.id[2:], prepared.raw)
+        ctx.note_sent(prepared.id)
     return Sent(prepared.id, time.time())
 
 
@@ -27,3 +34,10 @@ def submit_many(ctx: Context, prepared: list[Prepared]) -> list[Sent | LedgerErr
         except LedgerError as e:
             answers.append(e)
     return answers
+
+
+def _there(ctx: Context, id: str) -> bool:
+    """Whether it is on its way, or in a block. What was prepared here and never sent need not be looked for."""
+    if ctx.take_unsent(id):
+        return False
+    return ctx.lately_sent(id) or query.by_transaction(ctx, id[2:]) is not None

@@ -234,6 +234,24 @@ def test_each_of_many_has_its_own_answer(peer: FakePeer, ledger: FabricLedger) -
     assert [a.id for a in answers if not isinstance(a, LedgerError)] == ["0xaa", "0xcc"]
 
 
+def test_a_second_copy_is_kept_back_while_the_first_may_arrive(
+    peer: FakePeer, ctx: Context, ledger: FabricLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer.on("Submit", lambda _: _submitted())
+    sent = Prepared(b"", "0xaa", "", 0)
+    for _ in range(3):
+        ledger.submit(sent)
+    assert peer.asked.count("Submit") == 1
+    monkeypatch.setitem(ctx.sent, "0xaa", float("-inf"))
+    assert ledger.outcome("0xaa").status == "unknown"
+    ledger.submit(sent)
+    assert peer.asked.count("Submit") == 2
+    peer.append(("aa", NOW, 0, None))
+    monkeypatch.setitem(ctx.sent, "0xaa", float("-inf"))
+    ledger.submit(sent)
+    assert peer.asked.count("Submit") == 2
+
+
 def test_peers_that_disagree_for_a_moment_are_asked_again(peer: FakePeer, ledger: FabricLedger) -> None:
     said = iter([Refusal(grpc.StatusCode.ABORTED, "failed to collect enough transaction endorsements")] * 2)
 
