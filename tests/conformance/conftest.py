@@ -8,6 +8,7 @@ from tests.support.chains import DoubleChain, EvmChain, FabricChain
 from tests.support.validators import ValidatorChain
 from tests.support.world import World, build_world
 
+RealChain = EvmChain | ValidatorChain | FabricChain
 DRIVERS = [
     "memory",
     pytest.param("evm", marks=pytest.mark.node),
@@ -32,8 +33,15 @@ def fresh(request: pytest.FixtureRequest) -> Iterator[World]:
     made.close()
 
 
-def _chain(request: pytest.FixtureRequest) -> DoubleChain | EvmChain | ValidatorChain | FabricChain:
+@pytest.fixture(params=DRIVERS[1:])
+def real_chain(request: pytest.FixtureRequest) -> RealChain:
+    """Each real ledger in turn, for cases that compare it with the double."""
+    chain: RealChain = request.getfixturevalue(f"{request.param}_chain")
+    return chain
+
+
+def _chain(request: pytest.FixtureRequest) -> DoubleChain | RealChain:
     if request.param == "memory":
         return DoubleChain()
-    chain: EvmChain | ValidatorChain | FabricChain = request.getfixturevalue(f"{request.param}_chain")
+    chain: RealChain = request.getfixturevalue(f"{request.param}_chain")
     return chain

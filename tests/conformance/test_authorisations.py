@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
 from core import artefact, crypto
 from core.authorisations import Authorisations
 from mirror.authorisations import standing
@@ -46,10 +44,7 @@ def authorised(chain: Chain, home: Path) -> Authorisations:
         return standing(database).authorised
 
 
-@pytest.mark.parametrize(
-    "driver", [pytest.param("evm", marks=pytest.mark.node), pytest.param("fabric", marks=pytest.mark.fabric)]
-)
-def test_c121_two_ledgers_authorise_the_same(driver: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    double, real = authorised(DoubleChain(), tmp_path), authorised(request.getfixturevalue(f"{driver}_chain"), tmp_path)
+def test_c121_two_ledgers_authorise_the_same(real_chain: Chain, tmp_path: Path) -> None:
+    double, real = authorised(DoubleChain(), tmp_path), authorised(real_chain, tmp_path)
     assert (real.consents, real.indexes) == (2, 2)
     assert double.digest == real.digest

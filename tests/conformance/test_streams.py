@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from core.crypto import sm3
 from gateway.ledger.port import Call
 from tests.conformance.test_alliance import decide, newcomer
@@ -57,11 +55,8 @@ def _named(value: Any, names: dict[object, str]) -> Any:
     return value
 
 
-@pytest.mark.parametrize(
-    "driver", [pytest.param("evm", marks=pytest.mark.node), pytest.param("fabric", marks=pytest.mark.fabric)]
-)
-def test_c120_the_same_story_leaves_the_same_events(driver: str, request: pytest.FixtureRequest) -> None:
-    double, real = story(DoubleChain()), story(request.getfixturevalue(f"{driver}_chain"))
+def test_c120_the_same_story_leaves_the_same_events(real_chain: Chain) -> None:
+    double, real = story(DoubleChain()), story(real_chain)
     assert len(real) > 80
     assert {name for _, name, _ in real} >= {"ConsentSpent", "EntriesAnchored", "EmergencyReviewed", "RecoveryVetoed"}
     assert double == real
