@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI, Request
+from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
-from starlette.staticfiles import StaticFiles
+from starlette.staticfiles import PathLike, StaticFiles
+from starlette.types import Scope
 
 from gateway.identity.caller import ADMINISTRATOR, ROLE_AUDITOR
 from gateway.settings import load
@@ -27,14 +28,22 @@ SECURITY_HEADERS = {
 
 
 class Pages(StaticFiles):
-    """Built pages: assets named by their hash are kept for ever, the page itself is asked for each time; never in a frame."""
+    """Built pages: assets named by their hash are kept for ever, the page itself is asked for each time; never in a frame.
 
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        """The file with its headers."""
-        response = super().file_response(*args, **kwargs)
-        hashed = "/assets/" in str(args[0])
+    Only these are sent compressed, in the form the build left beside them: an answer of the API that carries a secret next to
+    something a stranger can choose must not show by its length how alike the two are (BREACH).
+    """
+
+    def file_response(self, full_path: PathLike, stat_result: os.stat_result, scope: Scope, status_code: int = 200) -> Response:
+        """The file, or its gzip form for a browser that takes it, with its headers."""
+        packed = Path(f"{full_path}.gz")
+        smaller = "gzip" in Headers(scope=scope).get("accept-encoding", "") and packed.is_file()
+        sent = (packed, packed.stat()) if smaller else (full_path, stat_result)
+        response = super().file_response(*sent, scope, status_code)
+        hashed = "/assets/" in str(full_path)
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if hashed else "no-cache"
-        response.headers.update(SECURITY_HEADERS)
+        response.headers["Vary"] = "Accept-Encoding"
+        response.headers.update(SECURITY_HEADERS | ({"Content-Encoding": "gzip"} if smaller else {}))
         return response
 
 

@@ -281,3 +281,10 @@ def test_the_interface_description_needs_nobody_else(house: House) -> None:
     for path in (*named, "/api/v1/openapi.json"):
         assert http.get(path).status_code == 200, path
     assert '"validatorUrl": null' in page
+
+
+def test_answers_are_never_compressed(house: House) -> None:
+    """Their length must not tell how alike a secret in them and something a stranger chose are (BREACH)."""
+    answer = house.http().get("/api/v1/openapi.json", headers={"Accept-Encoding": "gzip"})
+    assert int(answer.headers["content-length"]) == len(answer.content) > 10_000
+    assert "content-encoding" not in answer.headers
