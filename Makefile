@@ -12,26 +12,31 @@ BENCH ?=
 QUICK ?=
 
 VENV := .venv/bin
+# Go comes from there where the machine has none (tools/need.sh).
+export PATH := $(CURDIR)/$(VENV):$(PATH)
 STAMPS := .cache/stamps
 PAGE_SOURCES := $(shell find apps/web -type f \( -name '*.ts' -o -name '*.vue' -o -name '*.css' -o -name '*.html' -o -name '*.json' \) \
 	-not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null) core/vocabulary.json
 CONTRACT_SOURCES := $(shell find contracts/src contracts/test contracts/script -type f \( -name '*.sol' -o -name '*.py' -o -name '*.*js' \) 2>/dev/null)
 GO_SOURCES := network/versions.toml $(shell find network/*/build network/evm/validator chaincode -type f \( -name '*.go' -o -name 'go.*' \) 2>/dev/null)
 
-.PHONY: help demo test test-fast check format bench docs lock clean
+.PHONY: help demo test test-networks test-fast check format bench docs lock clean
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(STAMPS)/runtime $(STAMPS)/contracts $(STAMPS)/pages ## the whole story on sample residents, then stays up (ONCE=1 stops; DATA=folder uses real input)
 	@$(VENV)/healthtrust --home "$(HOME_DIR)" demo $(if $(ONCE),--once) $(if $(DATA),--data "$(DATA)")
 
-test: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/pages $(STAMPS)/system $(STAMPS)/binaries ## every test, fast ones first
+test: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/pages $(STAMPS)/system $(STAMPS)/go ## every test of the embedded profile, fast ones first
 	@tools/test.sh
+
+test-networks: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/binaries ## the tests on four EVM validators and on Fabric (builds them from Go the first time: minutes)
+	@tools/test.sh networks
 
 test-fast: $(STAMPS)/test $(STAMPS)/contracts ## the tests that need no node, no browser, no PostgreSQL
 	@$(VENV)/pytest -n 2 -m "not node and not validators and not fabric and not postgres and not browser and not slow"
 
-check: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/npm ## format, lint, strict types, import rule, pages' types, chaincode
+check: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/npm $(STAMPS)/go ## format, lint, strict types, import rule, pages' types, chaincode
 	@$(VENV)/ruff format --check .
 	@$(VENV)/ruff check .
 	@$(VENV)/mypy
@@ -89,7 +94,10 @@ $(STAMPS)/system: tools/need.sh
 	@tools/need.sh system
 	@mkdir -p $(STAMPS) && touch $@
 
-$(STAMPS)/binaries: $(STAMPS)/python $(GO_SOURCES)
+$(STAMPS)/go: $(STAMPS)/python requirements/go.lock tools/need.sh
 	@tools/need.sh go
+	@touch $@
+
+$(STAMPS)/binaries: $(STAMPS)/go $(STAMPS)/runtime $(GO_SOURCES)
 	@$(VENV)/python -m network.binaries
 	@touch $@

