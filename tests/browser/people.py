@@ -6,8 +6,9 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Route, expect
 
 from tests.browser.conftest import Newcomer, Platform
 
@@ -54,6 +55,26 @@ def window(browser: Browser, size: tuple[int, int], *, locale: str = "zh-CN", da
     watched.page.on("request", lambda request: watched.sent.append(request))
     watched.page.on("pageerror", lambda error: watched.errors.append(str(error)))
     return watched
+
+
+class Held:
+    """Requests whose path begins like this wait until one has seen what the page shows meanwhile."""
+
+    def __init__(self, page: Page, path: str) -> None:
+        self.waiting: list[Route] | None = []
+        page.route(lambda url: urlsplit(url).path.startswith(path), self._meet)
+
+    def _meet(self, route: Route) -> None:
+        if self.waiting is None:
+            route.continue_()
+        else:
+            self.waiting.append(route)
+
+    def release(self) -> None:
+        """Those that wait, and all that come."""
+        waiting, self.waiting = self.waiting or [], None
+        for route in waiting:
+            route.continue_()
 
 
 def reach(page: Page, selector: str) -> None:
@@ -126,6 +147,18 @@ class ResidentAtPhone:
         """The request that waits on the first page."""
         self.page.locator(".waiting a").first.click()
         self.page.locator(".editor").wait_for()
+
+    def scan_after_a_rebuild(self) -> None:
+        """The scanner's part of the page is gone, as after a new build: the page loads itself anew, and then has it."""
+        scan, part = self.page.get_by_role("button", name="扫医生的二维码"), "**/assets/Scan-*.js"
+        self.page.route(part, lambda route: route.fulfill(status=404))
+        scan.click()
+        self.page.locator("[name=passphrase]").wait_for()
+        self.page.unroute(part)
+        assert all("/assets/Scan-" in error for error in self.window.errors), self.window.errors
+        self.window.errors.clear()
+        self.unlock()
+        scan.click()
 
     def kind(self, name: str) -> Locator:
         """A kind of record on the request screen."""

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from core import keyfile, verify
 from tests.browser.conftest import Platform
-from tests.browser.people import PASSPHRASE, DoctorAtDesk, ResidentAtPhone, reach_text, shot
+from tests.browser.people import PASSPHRASE, DoctorAtDesk, Held, ResidentAtPhone, reach, reach_text, shot
 from tests.browser.test_screens import violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.node, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -134,7 +134,7 @@ def test_on_site_the_phone_scans_and_the_desk_opens(chromium: Browser, platform:
     assert violations(doctor.page) == []
     doctor.page.get_by_text("扫不了").click()
     code = doctor.page.locator(".qr code").inner_text()
-    resident.page.get_by_role("button", name="扫医生的二维码").click()
+    resident.scan_after_a_rebuild()
     resident.page.get_by_label("改为输入申请码").fill(code)
     resident.page.get_by_role("button", name="下一步").click()
     resident.page.locator(".editor").wait_for()
@@ -185,3 +185,76 @@ def test_doctor_without_a_mouse(chromium: Browser, platform: Platform) -> None:
     for name in ("查找", "现场扫码申请"):
         reach_text(page, name)
     doctor.window.close()
+
+
+def test_a_resident_answers_without_a_mouse(chromium: Browser, platform: Platform, tmp_path: Path) -> None:
+    """Opening the account, reading the request, narrowing it, allowing it: with Tab, Space and Enter only."""
+    who = next(platform.newcomers)
+    resident, doctor = ResidentAtPhone(chromium, platform), DoctorAtDesk(chromium, platform)
+    page = resident.page
+    page.get_by_role("button", name="开通健康档案").wait_for()
+    reach_text(page, "开通健康档案")
+    page.keyboard.press("Enter")
+    page.locator("[name=id-number]").wait_for()
+    for name, text in {"id-number": who.number, "name": who.name, "code": who.code}.items():
+        reach(page, f"[name={name}]")
+        page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    page.locator("[name=new-passphrase]").wait_for()
+    for name in ("new-passphrase", "again"):
+        reach(page, f"[name={name}]")
+        page.keyboard.insert_text(PASSPHRASE)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="以后再说").wait_for()
+    reach_text(page, "以后再说（在“我的”里）")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="我的档案")).to_be_visible()
+
+    doctor.log_in()
+    doctor.find(who.number)
+    doctor.ask()
+    page.locator(".waiting a").wait_for()
+    reach(page, ".waiting a")
+    page.keyboard.press("Enter")
+    page.locator(".editor").wait_for()
+    reach(page, ".kind .van-checkbox")
+    before = page.locator(".kind .van-checkbox[aria-checked=true]").count()
+    page.keyboard.press("Space")
+    expect(page.locator(".kind .van-checkbox[aria-checked=true]")).to_have_count(before - 1)
+    reach_text(page, "允许")
+    page.keyboard.press("Enter")
+    page.locator(".sheet [name=passphrase]").wait_for()
+    reach(page, ".sheet [name=passphrase]")
+    page.keyboard.insert_text(PASSPHRASE)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("想收回，随时到")).to_be_visible()
+    expect(doctor.page.get_by_role("tablist")).to_be_visible()
+    doctor.window.close()
+    resident.window.close()
+
+
+def test_on_a_slow_network_something_is_always_shown(chromium: Browser, platform: Platform, tmp_path: Path) -> None:
+    resident = ResidentAtPhone(chromium, platform)
+    resident.open_account(next(platform.newcomers), tmp_path / "backup.json")
+    page, network = resident.page, resident.window.context.new_cdp_session(resident.page)
+    slow = {"offline": False, "latency": 400, "downloadThroughput": 200_000, "uploadThroughput": 90_000}
+    network.send("Network.emulateNetworkConditions", slow)
+    page.reload()
+    sessions, consents = Held(page, "/api/v1/sessions"), Held(page, "/api/v1/consents")
+    page.locator("[name=passphrase]").fill(PASSPHRASE)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_be_visible()
+    sessions.release()
+    expect(page.get_by_role("heading", name="我的档案")).to_be_visible()
+    expect(page.locator(".van-skeleton").first).to_be_visible()
+    consents.release()
+    expect(page.locator(".van-skeleton")).to_have_count(0)
+
+    # No network at all: said in words, nothing lost, tried again at a tap.
+    network.send("Network.emulateNetworkConditions", {**slow, "offline": True})
+    resident.place("谁看过")
+    expect(page.get_by_role("alert")).to_contain_text("连不上服务")
+    network.send("Network.emulateNetworkConditions", slow)
+    page.get_by_role("button", name="再试一次").click()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    resident.window.close()

@@ -1,4 +1,4 @@
-import { followSystemTheme } from '@healthtrust/kit'
+import { followSystemTheme, reloadWhenRebuilt } from '@healthtrust/kit'
 import 'element-plus/dist/index.css'
 import 'element-plus/theme-chalk/dark/css-vars.css'
 import '@healthtrust/kit/theme.css'
@@ -10,4 +10,5 @@ import './style.css'
 import { i18n } from './words'
 
 followSystemTheme()
+reloadWhenRebuilt()
 createApp(App).use(i18n).use(router).mount('#app')

@@ -32,3 +32,21 @@ export function spaceTaps(): void {
     box.click()
   })
 }
+
+const RELOADED = 'healthtrust.reloaded'
+
+/**
+ * A page left open while a new build is installed asks for parts that are gone: it loads itself anew, once for every part, and
+ * only where the server answers – without a network the page that is open is all there is.
+ */
+export function reloadWhenRebuilt(): void {
+  addEventListener('vite:preloadError', ({ payload }) => {
+    if (sessionStorage.getItem(RELOADED) === payload.message) return
+    const reload = ({ ok }: Response) => {
+      if (!ok) return
+      sessionStorage.setItem(RELOADED, payload.message)
+      location.reload()
+    }
+    void fetch(location.pathname, { method: 'HEAD', cache: 'no-store' }).then(reload, () => undefined)
+  })
+}

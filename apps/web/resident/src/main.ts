@@ -1,4 +1,4 @@
-import { applyLarge, followSystemTheme, spaceTaps } from '@healthtrust/kit'
+import { applyLarge, followSystemTheme, reloadWhenRebuilt, spaceTaps } from '@healthtrust/kit'
 import '@healthtrust/kit/theme.css'
 import 'vant/lib/index.css'
 import { createApp } from 'vue'
@@ -8,6 +8,7 @@ import './style.css'
 import { i18n } from './words'
 
 followSystemTheme()
+reloadWhenRebuilt()
 spaceTaps()
 applyLarge()
 createApp(App).use(i18n).use(router).mount('#app')
