@@ -41,9 +41,13 @@ def run(node: Node) -> int:
     try:
         node.start()
     except NodeError as e:
+        if stopped:
+            return 0
         logging.getLogger(__name__).error("%s", e)  # noqa: TRY400 - the message says what to do, a trace does not
         return 1
     logging.getLogger(__name__).info("node answers at %s, chain %d", node.url, node.chain_id)
+    if stopped:
+        node.terminate()
     keep_copies(node)
     return 0 if stopped else 1
 

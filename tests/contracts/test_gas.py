@@ -10,7 +10,8 @@ from tests.contracts.gas import SNAPSHOT, measure
 from tests.contracts.lab import Lab
 
 pytestmark = pytest.mark.node
-TOLERANCE = 0.02
+TOLERANCE = 0.04
+"""Transactions are measured once, with random keys: the bits of one signature move a verification by some 10,000 gas."""
 GOALS = {
     "SM3 first block": 22_000,
     "SM3 further block": 22_000,
