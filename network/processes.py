@@ -56,7 +56,7 @@ class Processes:
             try:
                 process = subprocess.Popen(
                     program.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=self.home,
-                    start_new_session=True, preexec_fn=_die_with_parent if self.attached else None,
+                    start_new_session=True, preexec_fn=die_with_parent if self.attached else None,
                 )  # fmt: skip
             except OSError as error:
                 raise NetworkError(f"{program.name} cannot be run: {error}") from error
@@ -146,6 +146,7 @@ def _born(pid: int) -> str:
     return "" if state in "ZX" else rest[18]
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """In a child, before exec: end (SIGTERM) when the parent does (Linux; elsewhere nothing)."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -12,7 +12,6 @@ to a network.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import logging
 import os
@@ -30,12 +29,13 @@ from typing import Any
 import orjson
 import urllib3
 
+from network.processes import die_with_parent
+
 log = logging.getLogger(__name__)
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 15.0
 BLOCK_GAS = 1_000_000_000
-_PR_SET_PDEATHSIG = 1
 
 
 class NodeError(RuntimeError):
@@ -98,7 +98,7 @@ class Node:
         keep_one_genesis(self.home)
         with (self.home / "node.log").open("ab") as output:
             try:
-                self._process = subprocess.Popen(self._command(), stdout=output, stderr=output, preexec_fn=_die_with_parent)
+                self._process = subprocess.Popen(self._command(), stdout=output, stderr=output, preexec_fn=_in_child)
             except OSError as e:
                 raise NodeError(f"the node's program cannot be run: {e}; check HEALTHTRUST_ANVIL or run `npm ci`") from e
         self._await_ready()
@@ -290,9 +290,7 @@ def free_port() -> int:
         return port
 
 
-def _die_with_parent() -> None:
-    """In the child, before exec: be killed when the parent is (Linux), and leave Ctrl-C to the parent, which stops us in
-    order."""
+def _in_child() -> None:
+    """Before exec: leave Ctrl-C to the parent, which stops us in order, and end when it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    die_with_parent()
