@@ -7,7 +7,6 @@ supervisor, even when it is killed (Linux ``PR_SET_PDEATHSIG``).
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import json
 import os
@@ -24,8 +23,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from core.errors import ForPeople
+from network.processes import die_with_parent
 
-PR_SET_PDEATHSIG = 1
 DEATHS_ALLOWED = 5
 DEATHS_WINDOW_SECONDS = 60.0
 STOP_SECONDS = 15.0
@@ -35,10 +34,10 @@ class SupervisorError(ForPeople):
     """Something that must run does not; the message says which, why, and where its log is."""
 
 
-def _die_with_parent() -> None:
+def _in_child() -> None:
     # Own process group, so that Ctrl-C in the terminal reaches only the supervisor, which then stops children in order.
     os.setpgid(0, 0)
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    die_with_parent()
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ class Supervisor:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **service.environment},
-                preexec_fn=_die_with_parent,
+                preexec_fn=_in_child,
             )
 
     def _wait_ready(self, service: Service) -> None:
