@@ -5,6 +5,9 @@ crash loses up to a second, or leaves a torn file. So every start first looks wh
 does, and otherwise falls back to the copy with a warning. That the chain may come back older than its last answer is dealt with
 above (docs/decisions/0005-embedded-node.md).
 
+Blocks are asked for from here, one each ``block_seconds``. Anvil's own clock would keep the whole state of the last 1,500 blocks
+in memory and write 3,600 more into the user's home; mining when told, it keeps HISTORY_BLOCKS and writes none.
+
 The node has no account with power of its own: anvil's well-known development keys are not created, and every transaction must
 be signed. Its administration methods cannot be switched off, so it listens on the loopback address only and must never be shown
 to a network.
@@ -20,7 +23,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +41,7 @@ log = logging.getLogger(__name__)
 READY_SECONDS = 90.0
 STOP_SECONDS = 15.0
 BLOCK_GAS = 1_000_000_000
+HISTORY_BLOCKS = 256
 
 
 class NodeError(RuntimeError):
@@ -73,6 +79,7 @@ class Node:
         self.chain_id = chain_id
         self.block_seconds = block_seconds
         self._process: subprocess.Popen[bytes] | None = None
+        self._clock: _BlockClock | None = None
         self._http = urllib3.PoolManager(retries=False, timeout=10.0)
 
     @property
@@ -102,13 +109,14 @@ class Node:
             except OSError as e:
                 raise NodeError(f"the node's program cannot be run: {e}; check HEALTHTRUST_ANVIL or run `npm ci`") from e
         self._await_ready()
+        self._clock = _BlockClock(lambda: self._rpc("evm_mine", []), self.block_seconds)
         return self
 
     def stop(self) -> None:
         """SIGTERM, so that the node writes its state; SIGKILL if it takes longer than it may."""
         if self._process is None:
             return
-        self._process.terminate()
+        self.terminate()
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -119,11 +127,15 @@ class Node:
 
     def terminate(self) -> None:
         """Ask the process to end without waiting for it."""
+        if self._clock is not None:
+            self._clock.stop()
         if self._process is not None:
             self._process.terminate()
 
     def kill(self) -> None:
         """SIGKILL: what a power cut does."""
+        if self._clock is not None:
+            self._clock.stop()
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -151,13 +163,13 @@ class Node:
             "--chain-id": str(self.chain_id),
             "--state": str(self.home / "state.json"),
             "--state-interval": "1",
-            "--block-time": f"{self.block_seconds:g}",
+            "--prune-history": str(HISTORY_BLOCKS),
             "--gas-limit": str(BLOCK_GAS),
             "--base-fee": "0",
             "--gas-price": "0",
             "--accounts": "0",
         }
-        switches = ["--no-priority-fee", "--no-cors", "--no-request-size-limit", "--quiet"]
+        switches = ["--no-mining", "--no-priority-fee", "--no-cors", "--no-request-size-limit", "--quiet"]
         return [str(anvil_binary()), *(part for pair in flags.items() for part in pair), *switches]
 
     def _await_ready(self) -> None:
@@ -202,6 +214,28 @@ class Node:
         with suppress(OSError):
             return (self.home / "node.log").read_text("utf-8", "replace")[-800:].strip() or "its log is empty"
         return "it left no log"
+
+
+class _BlockClock:
+    """Asks for a block each ``seconds`` until stopped. A block that takes longer than that delays the next one; none is made up
+    for. A node that does not answer is asked again: whoever holds it notices its end."""
+
+    def __init__(self, mine: Callable[[], Any], seconds: float) -> None:
+        self._mine = mine
+        self._seconds = seconds
+        self._stopped = threading.Event()
+        threading.Thread(target=self._run, name="block-clock", daemon=True).start()
+
+    def stop(self) -> None:
+        """Ask for no more blocks. May be called from a signal handler."""
+        self._stopped.set()
+
+    def _run(self) -> None:
+        due = time.monotonic() + self._seconds
+        while not self._stopped.wait(max(0.0, due - time.monotonic())):
+            with suppress(NodeError):
+                self._mine()
+            due = max(due + self._seconds, time.monotonic())
 
 
 def recover_state(home: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.ledger.evm.rpc import Rpc, RpcError
-from network.evm.node import Node, NodeError, free_port, recover_state
+from network.evm.node import HISTORY_BLOCKS, Node, NodeError, free_port, recover_state
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.node
@@ -51,6 +51,22 @@ def test_a_new_chain_is_on_disk_before_it_is_ready(tmp_path: Path) -> None:
     first.kill()
     with node(tmp_path) as second:
         assert Rpc(second.url, 5).call("eth_getBlockByNumber", "0x0", False)["hash"] == genesis
+
+
+def test_a_node_that_runs_on_keeps_few_states_and_writes_none_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own clock would hold 1,500 whole states in memory and write 3,600 into the user's home: gigabytes in an hour."""
+    user = tmp_path / "user"
+    user.mkdir()
+    monkeypatch.setenv("HOME", str(user))
+    with Node(tmp_path / "home", 0, block_seconds=0.005) as running:
+        rpc = Rpc(running.url, 5)
+        rpc.call("anvil_setBalance", "0x" + "01" * 20, "0x1")
+        wait_height(running, 2 * HISTORY_BLOCKS)
+        with pytest.raises(RpcError):
+            rpc.call("eth_getBalance", "0x" + "01" * 20, "0x1")
+        assert rpc.call("eth_getBalance", "0x" + "01" * 20, hex(running.health()["height"] - HISTORY_BLOCKS // 2)) == "0x1"
+        running.kill()
+    assert [p for p in user.rglob("*") if p.is_file()] == []
 
 
 def test_no_account_of_the_node_itself_has_power(tmp_path: Path) -> None:
