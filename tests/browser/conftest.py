@@ -17,6 +17,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
@@ -63,6 +64,13 @@ class Platform:
     passphrase: str
     doctor: Path
     newcomers: Iterator[Newcomer]
+
+    def waiting_key(self, subject: str) -> str | None:
+        """The key that waits on the ledger to replace a subject's, or None."""
+        answer = httpx.get(f"{self.url}/api/v1/identities/recoveries/{subject}", trust_env=False)
+        assert answer.status_code in (httpx.codes.OK, httpx.codes.NOT_FOUND), answer.text
+        found: str | None = answer.json().get("publicKey")
+        return found
 
 
 @pytest.fixture(scope="session")

@@ -170,6 +170,49 @@ def test_a_new_phone_needs_backup_and_passphrase(chromium: Browser, platform: Pl
     old.window.close()
 
 
+def test_a_lost_phone_is_reported_and_a_false_seal_is_stopped(chromium: Browser, platform: Platform, tmp_path: Path) -> None:
+    who = next(platform.newcomers)
+    old, new = ResidentAtPhone(chromium, platform), ResidentAtPhone(chromium, platform)
+    old.open_account(who, tmp_path / "backup.json")
+    subject = json.loads((tmp_path / "backup.json").read_text())["keyid"].partition(":")[2]
+
+    # Without a backup: a new code, a new seal, and days of waiting in which the old one can stop it.
+    new.page.get_by_role("button", name="手机丢了，挂失").click()
+    shot(new.page, "resident-lost-360")
+    assert violations(new.page) == []
+    new.page.get_by_role("button", name="我有新的开通码，重新办理").click()
+    new.identify(who, who.later_code)
+    expect(new.page.get_by_role("heading", name="还在等待")).to_be_visible()
+    shot(new.page, "resident-recovering-360")
+    assert violations(new.page) == []
+    assert platform.waiting_key(subject) is not None
+
+    # The old phone hears of it by itself, and stops it.
+    expect(old.page.get_by_text("有人用您的名义办了一枚新印章").first).to_be_visible()
+    shot(old.page, "resident-alarm-360")
+    assert violations(old.page) == []
+    old.page.get_by_role("button", name="不是我，停下这枚新印章").click()
+    old.seal()
+    expect(old.page.get_by_text("停下了，您的印章照常使用")).to_be_visible()
+    shot(old.page, "resident-alarm-stopped-360")
+    assert platform.waiting_key(subject) is None
+
+    # The new phone says so by itself, and again when it is opened anew; the seal goes. The old one still opens.
+    for opened_anew in (False, True):
+        if opened_anew:
+            new.page.reload()
+        expect(new.page.get_by_role("heading", name="这枚新印章被停下了")).to_be_visible()
+    shot(new.page, "resident-recovery-stopped-360")
+    assert violations(new.page) == []
+    new.page.get_by_role("button", name="从这部手机移除这枚新印章").click()
+    expect(new.page.get_by_role("button", name="开通健康档案")).to_be_visible()
+    expect(new.page.get_by_text("新印章在等待启用")).to_have_count(0)
+    old.page.reload()
+    old.unlock()
+    new.window.close()
+    old.window.close()
+
+
 def test_doctor_without_a_mouse(chromium: Browser, platform: Platform) -> None:
     doctor = DoctorAtDesk(chromium, platform)
     page = doctor.page

@@ -54,11 +54,11 @@ export const router = createRouter({
   ],
 })
 
-/** Without a key to the start, locked to the passphrase; afterwards where one wanted to go. */
+/** Without a key to the start (or to the new key that waits), locked to the passphrase; afterwards where one wanted to go. */
 router.beforeEach((to) => {
   if (to.path === '/start' && state.file) return '/unlock'
   if (to.path === '/recovering' && !pending.load()) return '/start'
   if (to.meta['open']) return true
-  if (!state.file) return '/start'
+  if (!state.file) return pending.load() ? '/recovering' : '/start'
   return state.unlocked || { path: '/unlock', query: { to: to.fullPath } }
 })

@@ -20,6 +20,13 @@ export const store = new KeyStore('healthtrust.resident.key')
 /** A new key on its way to the ledger: beside the old one while it takes over, alone while a recovery waits. */
 export const pending = new KeyStore('healthtrust.resident.key.pending')
 export const platform = new ResidentPlatform(location.origin)
+const WAITING_UNTIL = 'healthtrust.resident.recovery-until'
+/** When the new key on this device may take effect (seconds, UTC), as the ledger said when it was last seen waiting; 0: not seen. */
+export const waitingUntil = {
+  get: (): number => Number(localStorage.getItem(WAITING_UNTIL) ?? 0),
+  set: (at: number): void => localStorage.setItem(WAITING_UNTIL, String(at)),
+  remove: (): void => localStorage.removeItem(WAITING_UNTIL),
+}
 
 export const state = reactive({
   file: store.load() as KeyFile | null,
@@ -69,7 +76,13 @@ export async function adopt(passphrase: string, onProgress?: (share: number) => 
   const file = pending.load()!
   await enter(await unlockKey(file, passphrase, onProgress), file)
   keep(file)
+  forgetPending()
+}
+
+/** The new key that waited is in use, or will never be. */
+export function forgetPending(): void {
   pending.remove()
+  waitingUntil.remove()
 }
 
 export async function enter(key: KeyPair, file: KeyFile = state.file!): Promise<void> {

@@ -264,6 +264,14 @@ export const en: Words = {
     readyLead: 'Nothing waits any more: the new seal works, or the old one stopped it.',
     refused: 'It does not open?',
     refusedLead: 'If logging in fails, the old seal stopped it. If that was not you, take your ID card to the counter.',
+    halted: 'This new seal was stopped',
+    haltedLead:
+      'The old seal stopped it. It opens nothing and will never start; the old seal works as before, and nothing was lost.',
+    haltedMine: 'If you stopped it yourself',
+    haltedMineLead: 'Go on with your old phone. There is nothing to do here.',
+    haltedNotMine: 'If you did not stop it',
+    haltedNotMineLead:
+      'Then somebody else holds the old phone and its passphrase. Take your ID card to where you got the activation code, tell them, and register again.',
     discard: 'Remove this new seal from the phone',
   },
   notice: {

@@ -259,6 +259,12 @@ export const zh = {
     readyLead: '没有在等待的了：新印章已经启用，或者被原来的印章停下了。',
     refused: '打不开？',
     refusedLead: '如果提示登录没有成功，说明原来的印章停下了它。不是您自己停的，请带身份证到窗口。',
+    halted: '这枚新印章被停下了',
+    haltedLead: '原来的印章停下了它。它打不开您的档案，也不会再启用；原来的印章照常使用，什么都没有丢。',
+    haltedMine: '如果是您自己停的',
+    haltedMineLead: '继续用原来的手机就行，这里不用再做什么。',
+    haltedNotMine: '如果不是您停的',
+    haltedNotMineLead: '说明原来的手机和密码在别人手里。请带身份证到发开通码的窗口，当面说明，再重新办理。',
     discard: '从这部手机移除这枚新印章',
   },
   notice: {
