@@ -11,6 +11,7 @@ of ready programs (an installed system) that is used instead.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import re
@@ -19,6 +20,8 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +31,7 @@ from network.processes import alone
 ROOT = Path(__file__).resolve().parents[1]
 BUILD_SECONDS = 3600.0
 _LISTED = Path(__file__).with_name("versions.toml")
-_SOURCES = ("*.go", "go.mod", "go.sum")
+_SOURCES = ("*.go", "go.mod", "go.sum", "*.patch")
 
 
 class BinaryError(ForPeople):
@@ -44,12 +47,13 @@ class Kind:
     pins: dict[str, str]
     programs: dict[str, str]
     files: dict[str, str] = field(default_factory=dict)
+    patches: dict[str, str] = field(default_factory=dict)
     ldflags: str = ""
     cgo: bool = False
 
     def digest(self) -> str:
         """16 hex digits over everything the programs are made from: sources, pins, flags and this kind of machine."""
-        parts = hashlib.sha256(repr((self.programs, self.files, self.ldflags, self.cgo)).encode())
+        parts = hashlib.sha256(repr((self.programs, self.files, self.patches, self.ldflags, self.cgo)).encode())
         parts.update(f"{platform.system()} {platform.machine()}".encode())
         for path in self._sources():
             parts.update(f"\0{path.relative_to(self.folder)}\0".encode() + path.read_bytes())
@@ -112,24 +116,55 @@ def _make(kind: Kind, place: Path) -> None:
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=f"{place.name}.") as scratch:
         made = Path(scratch) / "whole"
         made.mkdir()
-        flags = f"-s -w {kind.ldflags}".strip()
-        for program, package in kind.programs.items():
-            _go(
-                kind,
-                "build",
-                "-mod=readonly",
-                "-trimpath",
-                "-buildvcs=false",
-                "-ldflags",
-                flags,
-                "-o",
-                str(made / program),
-                package,
-            )
+        with _changed(kind, place) as modules:
+            for program, package in kind.programs.items():
+                _go(kind, "build", *modules, *_flags(kind), "-o", str(made / program), package)
         for name, source in kind.files.items():
             module, _, inside = source.partition(" ")
             shutil.copyfile(Path(_go(kind, "list", "-m", "-f", "{{.Dir}}", module).strip()) / inside, made / name)
         made.rename(place)
+
+
+def _flags(kind: Kind) -> list[str]:
+    return ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {kind.ldflags}".strip()]
+
+
+@contextmanager
+def _changed(kind: Kind, place: Path) -> Iterator[list[str]]:
+    """What tells go to use copies of the modules we change, with our changes made in them; nothing where we change none."""
+    if not kind.patches:
+        yield []
+        return
+    # Its name is written into the programs: no random part, so that the same sources give the same bytes.
+    work = place.with_suffix(".changed")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    try:
+        replaced = [_copy(kind, module, kind.folder / patch, work) for module, patch in kind.patches.items()]
+        (work / "go.mod").write_text((kind.folder / "go.mod").read_text() + "\n".join(replaced) + "\n")
+        shutil.copyfile(kind.folder / "go.sum", work / "go.sum")
+        yield [f"-modfile={work / 'go.mod'}"]
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _copy(kind: Kind, module: str, patch: Path, work: Path) -> str:
+    """Copy a module, change the copy, and say so in the words of go.mod. Raises BinaryError."""
+    original = json.loads(_go(kind, "mod", "download", "-json", module))["Dir"]
+    copy = work / patch.stem
+    shutil.copytree(original, copy, copy_function=shutil.copyfile)
+    for folder in (copy, *(path for path in copy.rglob("*") if path.is_dir())):
+        folder.chmod(0o755)
+    try:
+        # The ceiling keeps git from taking the copy for a part of the tree around it.
+        environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(work)}
+        command = ["git", "apply", "--whitespace=nowarn", str(patch.resolve())]
+        subprocess.run(command, check=True, capture_output=True, text=True, cwd=copy, env=environment)
+    except FileNotFoundError:
+        raise BinaryError(f"git is not installed, and {patch.name} must be applied to {module}: install git") from None
+    except subprocess.CalledProcessError as error:
+        raise BinaryError(f"{patch.name} does not fit {module}:\n{error.stderr.strip()}") from None
+    return f"replace {module} => {os.path.relpath(copy, kind.folder)}"
 
 
 def _require_go(kind: Kind) -> None:

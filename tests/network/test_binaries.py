@@ -71,6 +71,39 @@ def test_a_changed_source_is_another_build_and_a_changed_test_is_not(kind: Kind,
     assert build(kind) != before
 
 
+@pytest.fixture
+def changed(kind: Kind, go: Path, tmp_path: Path) -> Kind:
+    """A kind that changes a line of a module; its program is the module's file as the compiler got it."""
+    module = tmp_path / "module"
+    module.mkdir()
+    (module / "words").write_text("as it was\n")
+    (module / "words").chmod(0o444)
+    (kind.folder / "fix.patch").write_text("Why.\n\n--- a/words\n+++ b/words\n@@ -1 +1 @@\n-as it was\n+as we need it\n")
+    (kind.folder / "go.sum").write_text("")
+    go.write_text(
+        '#!/bin/sh\ncase "$*" in *GOVERSION) echo go1.24.0; exit;; *GOTOOLCHAIN) echo local; exit;; '
+        f'mod*) echo \'{{"Dir": "{module}"}}\'; exit;; esac\n'
+        "for a; do case $a in -modfile=*) mod=${a#*=};; esac; done\n"
+        'while [ "$1" != -o ]; do shift; done; cp "$(dirname "$mod")/fix/words" "$2"\n'
+    )
+    return replace(kind, patches={"example.org/module": "fix.patch"})
+
+
+def test_a_module_is_changed_in_a_copy(changed: Kind, tmp_path: Path) -> None:
+    assert (build(changed) / "tool").read_text() == "as we need it\n"
+    assert (tmp_path / "module" / "words").read_text() == "as it was\n"
+    assert not list((binaries.ROOT / ".cache" / "bin").glob("*.changed"))
+
+
+def test_a_change_that_does_not_fit_is_refused(changed: Kind, tmp_path: Path) -> None:
+    before = changed.digest()
+    (changed.folder / "fix.patch").write_text("--- a/words\n+++ b/words\n@@ -1 +1 @@\n-something else\n+as we need it\n")
+    assert changed.digest() != before
+    with pytest.raises(BinaryError, match=r"fix\.patch does not fit example\.org/module"):
+        build(changed)
+    assert [p.suffix for p in (binaries.ROOT / ".cache" / "bin").iterdir()] == [".lock"]
+
+
 @pytest.mark.parametrize(
     ("said", "meaning"),
     [

@@ -1,8 +1,7 @@
 """Sending what was endorsed. The same bytes again are no error: a transaction id counts once on a channel.
 
-A second copy is kept back where we know of the first: it would do nothing, but peers of Fabric 3.1 wait for ever on a block in
-which a transaction depends on a repeated one that set who must endorse a key (the repeated one is set aside before that is
-looked at, and its result never comes).
+A second copy is kept back where we know of the first: it would do nothing, and peers of Fabric that are built without our change
+(docs/decisions/0015-fabric-patched.md) can wait for ever behind it.
 """
 
 from __future__ import annotations
