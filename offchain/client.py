@@ -17,7 +17,7 @@ import httpx
 import orjson
 
 from core.errors import HealthTrustError
-from core.hexes import to_hex
+from core.hexes import to_bytes, to_hex
 from core.httpsig import key_id, sign_request
 from offchain.bundle import complete
 
@@ -230,6 +230,12 @@ class GateClient:
         """What a doctor shows on screen for the resident to scan: ``payload``, ``text`` and ``qr`` (an SVG data URL)."""
         wanted = categories if categories == "all" else [*categories]
         return self._send("POST", "/onsite", {"purposes": [*purposes], "categories": wanted, "days": days})
+
+    def keys(self, nonce: bytes, parties: Sequence[tuple[str, bytes]]) -> tuple[bytes, bytes]:
+        """What the custodian's own node says of these keys, and the custodian's signature over it. ``parties``: kind and id."""
+        wanted = [{"kind": kind, "id": to_hex(id)} for kind, id in parties]
+        answer = self._send("POST", "/keys", {"nonce": to_hex(nonce), "parties": wanted})
+        return answer["statement"].encode(), to_bytes(answer["signature"], 64)
 
     def _send(self, method: str, path: str, document: dict[str, Any] | None) -> dict[str, Any]:
         url, body = self._url + PREFIX + path, b"" if document is None else orjson.dumps(document)

@@ -49,6 +49,7 @@ from offchain.gate.reading import Parts, Reader, Served, Step
 from offchain.gate.refusals import NotYours
 from offchain.gate.spending import LedgerSpender
 from offchain.gate.view import Caller, LedgerSilent, LedgerView
+from offchain.gate.vouching import key_statement, keys_wish
 from offchain.gate.watched import WatchedLedger
 from offchain.gate.writer import ReceiptWriter
 from offchain.receipts import ReceiptLog
@@ -167,6 +168,15 @@ class Gate:
         picture = "data:image/svg+xml;base64," + base64.b64encode(svg.getvalue()).decode()
         return orjson.dumps({"payload": payload, "text": text, "qr": picture}), None
 
+    async def keys(self, incoming: Incoming, _scope: Scope) -> Answer:
+        """``POST /keys``: whose keys these are on our own node, signed by this custodian."""
+        wish = keys_wish(incoming.body)
+        await self._once(incoming)
+        head = await self.view.head()
+        statement: bytes = await self.view.call(lambda: key_statement(self.ledger, self.id, head, wish))
+        signature = to_hex(crypto.sm2_sign(self.private, statement))
+        return orjson.dumps({"statement": statement.decode(), "signature": signature}), None
+
     async def health(self) -> tuple[int, dict[str, Any]]:
         """Status code and document: green only when a read could be served now."""
         try:
@@ -230,6 +240,7 @@ def create_app(settings: Settings, code: str, ledger: Ledger | None = None, opti
         ("POST", "/decisions", gate.decide),
         ("GET", "/receipts/{number:int}/bundle", gate.receipt),
         ("POST", "/onsite", gate.onsite),
+        ("POST", "/keys", gate.keys),
     ]
     for method, path, handle in handlers:
         app.router.routes.append(Route(PREFIX + path, SignedRoute(base, handle, delivered), methods=[method]))
