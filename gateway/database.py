@@ -10,15 +10,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import BigInteger, Engine, Integer, LargeBinary, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from gateway.ledger.db import writing
+from gateway.ledger import outbox
+from gateway.ledger.db import open_engine, writing
+from gateway.ledger.migrate import Tables
+from gateway.ledger.migrate import migrate as bring_up
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 WORD = LargeBinary(32)
 BULK = 500
 # SQLite gives only INTEGER PRIMARY KEY a number of its own.
@@ -46,12 +46,17 @@ def writer(engine: Engine) -> Session:
     return session
 
 
+TABLES = Tables(
+    "gateway", Path(__file__).parent / "migrations" / "versions", (Base.metadata, outbox.metadata), marker="alembic_version"
+)
+"""The gateway's tables and its outbox's; import :mod:`gateway.models` before asking what they are."""
+
+
 def migrate(url: str) -> None:
-    """Bring the schema to the newest revision (no-op when it is there)."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["url"] = url
-    command.upgrade(config, "head")
+    """Bring the schema to the newest revision (no-op when it is there). Raises DatabaseUnfit."""
+    engine = open_engine(url)
+    bring_up(engine, TABLES)
+    engine.dispose()
 
 
 def insert_new(session: Session, table: Any, rows: list[dict[str, Any]]) -> int:

@@ -6,15 +6,22 @@ SQLite in the embedded profile, PostgreSQL in the consortium profile, through SQ
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, event
+from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
 from gateway.ledger import db, outbox
+from gateway.ledger.migrate import Tables, migrate
 from offchain.models import Base, RegistrarBase
 
 Sessions = sessionmaker[Session]
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+CUSTODIAN = Tables("custodian", MIGRATIONS / "custodian", (Base.metadata, outbox.metadata), marker="custodian_revision")
+"""A custodian's tables, with its outbox's."""
+REGISTRAR = Tables("registrar", MIGRATIONS / "registrar", (RegistrarBase.metadata,), marker="registrar_revision")
 
 
 def open_engine(url: str) -> Engine:
@@ -25,20 +32,20 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
-def create(engine: Engine, *metadata: MetaData) -> Engine:
-    """Create the tables that are missing (default: a custodian's, with its outbox); existing ones stay as they are."""
-    db.create_tables(engine, *(metadata or (Base.metadata, outbox.metadata)))
+def prepare(engine: Engine, tables: Tables = CUSTODIAN) -> Engine:
+    """The engine, its tables at this program's revision. Raises DatabaseUnfit."""
+    migrate(engine, tables)
     return engine
 
 
 def custodian_sessions(url: str) -> Sessions:
-    """Sessions on a custodian's database, tables made where missing."""
-    return sessionmaker(create(open_engine(url)), expire_on_commit=False)
+    """Sessions on a custodian's database. Raises DatabaseUnfit."""
+    return sessionmaker(prepare(open_engine(url)), expire_on_commit=False)
 
 
 def registrar_sessions(url: str) -> Sessions:
-    """Sessions on the registrar's database, tables made where missing."""
-    return sessionmaker(create(open_engine(url), RegistrarBase.metadata), expire_on_commit=False)
+    """Sessions on the registrar's database. Raises DatabaseUnfit."""
+    return sessionmaker(prepare(open_engine(url), REGISTRAR), expire_on_commit=False)
 
 
 def forget_freed_pages(engine: Engine) -> None:

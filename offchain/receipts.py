@@ -15,6 +15,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -42,6 +43,7 @@ from core.hexes import to_bytes, to_hex
 from core.merkle import Tree, leaf_hash, leaf_hashes, root
 from core.receipt import salted_leaf
 from core.words import ZERO
+from gateway.ledger.migrate import Tables, migrate
 
 LOOK_BACK = 500
 BATCH = 50_000
@@ -111,6 +113,9 @@ class BatchRow(Base):
     batch: Mapped[int | None] = mapped_column(BigInteger, index=True)
     height: Mapped[int | None] = mapped_column(BigInteger)
     published: Mapped[bool] = mapped_column(Boolean, index=True, default=False)
+
+
+TABLES = Tables("receipts", Path(__file__).parent / "migrations" / "receipts", (Base.metadata,), marker="receipts_revision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +196,8 @@ class ReceiptLog:
     """The receipts of one custodian. Thread-safe; methods block on the disk."""
 
     def __init__(self, engine: Engine, store: bytes, sign: Callable[[bytes], bytes]) -> None:
-        """``store``: the custodian's id. ``sign``: SM2 with its key. Raises ReceiptsDamaged when the tail does not fit."""
+        """``store``: the custodian's id. ``sign``: SM2 with its key. Raises ReceiptsDamaged when the tail does not fit,
+        DatabaseUnfit when the tables do not."""
         self.store = store
         self._engine = engine
         # SQLite: take the write lock at the start of a transaction instead of failing half way (gateway.ledger.db).
@@ -199,7 +205,7 @@ class ReceiptLog:
         self._sign = sign
         self._lock = threading.Lock()
         self._delivered: list[int] = []
-        Base.metadata.create_all(engine)
+        migrate(engine, TABLES)
         self._found()
         self.check_tail()
 

@@ -27,8 +27,6 @@ from core.words import kind_word, word
 from gateway import logs
 from gateway.heap import collect_rarely
 from gateway.keyring import load_or_create
-from gateway.ledger import outbox
-from gateway.ledger.db import open_sessions
 from gateway.ledger.factory import open_ledger
 from gateway.ledger.port import Ledger
 from gateway.settings import GateSettings, Settings
@@ -89,7 +87,7 @@ class Gate:
         self.log = ReceiptLog(open_engine(_receipts_url(settings, code)), self.id, lambda m: crypto.sm2_sign(self.private, m))
         self.switch = StopSwitch(settings.path("custodians", code, "STOPPED"))
         policy, clock = settings.policy, self.options.clock
-        sessions = open_sessions(settings.custodian_database(code), outbox.metadata)
+        sessions = custodian_sessions(settings.custodian_database(code))
         self.publisher = self.options.publisher or GatewayPublisher(settings.gateway.public_url, self.id, self.private)
         self.keeper = Keeper(
             self.log,

@@ -65,7 +65,7 @@ def test_quarantined_rows_are_bound_to_their_digest() -> None:
 @pytest.fixture
 def custody(tmp_path):
     """A custodian with one stored record; yields (engine, store, sealed plaintext marker)."""
-    engine = database.create(database.open_engine(f"sqlite:///{tmp_path / 'store.db'}"))
+    engine = database.prepare(database.open_engine(f"sqlite:///{tmp_path / 'store.db'}"))
     store = FileStore(tmp_path / "records")
     sealed = Envelope(KEY).seal(RECORD, 1, SCHEMA, repository.pack(Content(b"z" * 32, {1: "甲", 3: 5.5})))
     place = store.append([sealed.blob])[0]
@@ -106,6 +106,6 @@ def test_a_destroyed_key_is_gone_from_every_byte_of_the_database_and_leaves_a_re
             records.destroy(session, b"unknown" + bytes(25), by=b"a" * 32, reason="x", at=1)
 
 
-def test_create_is_repeatable() -> None:
+def test_preparing_is_repeatable() -> None:
     engine = create_engine("sqlite://")
-    assert database.create(database.create(engine)) is engine
+    assert database.prepare(database.prepare(engine)) is engine
