@@ -30,6 +30,7 @@ from core.httpsig import key_id, sign_request
 from core.words import kind_word
 from gateway.client import GatewayClient, Key
 from gateway.ledger import outbox
+from gateway.ledger.evm.ledger import EvmLedger
 from gateway.ledger.port import Call
 from gateway.operation.schemas import Accepted
 from gateway.settings import Settings
@@ -176,7 +177,9 @@ def _queries(stage: Stage, rounds: int, seconds: float) -> list[dict[str, Any]]:
     with GatewayClient(stage.url) as client:
         token = str(client.log_in(Key.of("practitioner", doctor.id, doctor.keys.private)).token)
     call = Call("Identity", "credentialOf", {"practitioner": doctor.id})
-    _, transaction = stage.writer.ledger._ctx.encode(call)  # type: ignore[attr-defined]
+    ledger = stage.writer.ledger
+    assert isinstance(ledger, EvmLedger)
+    transaction = ledger.question(call)
     asked = {
         "credential": (f"credentials/{to_hex(doctor.id)}", "eth_call", [transaction, "latest"]),
         "head": ("blocks/head", "eth_getBlockByNumber", ["latest", False]),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.ledger import deployment
 from gateway.ledger.evm import abi
 from gateway.ledger.evm.context import Context, local_account
 from gateway.ledger.evm.errors import translated
@@ -15,36 +16,15 @@ from gateway.ledger.port import Call, LedgerInfo
 from gateway.ledger.reasons import LedgerError, Reason
 
 
-@dataclass(frozen=True)
-class Deployment:
-    """What the deployment wrote down (``contracts.json``)."""
+@dataclass(frozen=True, kw_only=True)
+class Deployment(deployment.Deployment):
+    """What the deployment wrote down. ``chain_id``: the EIP-155 number of the chain."""
 
     chain_id: int
-    genesis: bytes
-    ledger_id: bytes
-    block: int
-    contracts: dict[str, str]
 
     @classmethod
-    def read(cls, path: Path) -> Deployment:
-        """Read the file. Raises LedgerError not_found or invalid_argument."""
-        try:
-            return cls.parse(json.loads(path.read_text("utf-8")))
-        except FileNotFoundError:
-            raise LedgerError(Reason.NOT_FOUND, detail=f"{path} is missing: deploy the contracts first") from None
-        except (KeyError, TypeError, ValueError) as e:
-            raise LedgerError(Reason.INVALID_ARGUMENT, detail=f"{path} is not a contracts file: {e!r}") from e
-
-    @classmethod
-    def parse(cls, doc: dict[str, Any]) -> Deployment:
-        """From the parsed JSON."""
-        return cls(
-            chain_id=int(doc["chainId"]),
-            genesis=bytes.fromhex(doc["genesis"][2:]),
-            ledger_id=bytes.fromhex(doc["ledgerId"][2:]),
-            block=int(doc["block"]),
-            contracts={name: address.lower() for name, address in doc["contracts"].items()},
-        )
+    def _names(cls, doc: Mapping[str, Any]) -> dict[str, Any]:
+        return {"chain_id": int(doc["chainId"])}
 
 
 @dataclass(frozen=True)
@@ -56,18 +36,16 @@ class Limits:
     finality: int = 0
 
 
-def connect(
-    url: str, deployment: Deployment, account_key: bytes | None, limits: Limits, artifacts: Path | None = None
-) -> Context:
+def connect(url: str, founded: Deployment, account_key: bytes | None, limits: Limits, artifacts: Path | None = None) -> Context:
     """A checked connection. Raises LedgerError wrong_chain when chain id, genesis or ledger id differ from the deployment's."""
     rpc = Rpc(url, limits.timeout)
     account = local_account(account_key)
     info = LedgerInfo(
         kind="evm",
-        ledger_id=deployment.ledger_id,
-        chain=deployment.chain_id,
-        contracts=dict(deployment.contracts),
-        genesis=deployment.genesis,
+        ledger_id=founded.ledger_id,
+        chain=founded.chain_id,
+        contracts=dict(founded.contracts),
+        genesis=founded.genesis,
         account=account.address.lower() if account else "",
         finality=limits.finality,
     )

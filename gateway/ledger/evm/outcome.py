@@ -20,11 +20,6 @@ UNSPECIFIED = -32000
 _UNKNOWN = re.compile(r"(tx|transaction) not found", re.IGNORECASE)
 
 
-def outcome(ctx: Context, id: str) -> Outcome:
-    """One write's state."""
-    return outcome_many(ctx, [id])[0]
-
-
 def outcome_many(ctx: Context, ids: list[str]) -> list[Outcome]:
     """Many writes' states: one round trip, and one more for those without a receipt."""
     with translated(ctx.abis, "commit", ids[0] if len(ids) == 1 else None):

@@ -15,11 +15,6 @@ from gateway.ledger.port import Call
 from gateway.ledger.reasons import LedgerError, Reason
 
 
-def read(ctx: Context, call: Call, at: int | bytes | None = None) -> Any:
-    """One answer."""
-    return read_many(ctx, [call], at)[0]
-
-
 def read_many(ctx: Context, calls: Sequence[Call], at: int | bytes | None = None) -> list[Any]:
     """All answers over one state: the given block, or the head, which is checked in the same round trip. Should a block come in
     between the answers, they are asked once more at the block that was checked."""

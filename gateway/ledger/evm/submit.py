@@ -13,14 +13,6 @@ from gateway.ledger.port import Prepared, Sent
 from gateway.ledger.reasons import LedgerError, Reason
 
 
-def submit(ctx: Context, prepared: Prepared) -> Sent:
-    """Send one. Raises LedgerError at stage submit with the transaction's id."""
-    answer = submit_many(ctx, [prepared])[0]
-    if isinstance(answer, LedgerError):
-        raise answer
-    return answer
-
-
 def submit_many(ctx: Context, prepared: list[Prepared]) -> list[Sent | LedgerError]:
     """Send many in one round trip, in order; each has its own answer. Raises only when the node could not be asked at all."""
     with translated(ctx.abis, "submit", prepared[0].id if len(prepared) == 1 else None):

@@ -49,7 +49,14 @@ def found(gateway: Gateway, chaincode: str, name: str, first: Founder) -> Deploy
         ledger_id = gateway.evaluate(gateway.propose(chaincode, [b"Alliance.ledgerId", b"{}"]))
         genesis = read_block(next(gateway.blocks(0, 0)))
     word = bytes.fromhex(ledger_id.decode().strip('"')[2:])
-    return Deployment(gateway.channel, chaincode, genesis.hash, word, block, addresses(gateway.channel, chaincode))
+    return Deployment(
+        channel=gateway.channel,
+        chaincode=chaincode,
+        genesis=genesis.hash,
+        ledger_id=word,
+        block=block,
+        contracts=addresses(gateway.channel, chaincode),
+    )
 
 
 def addresses(channel: str, chaincode: str) -> dict[str, str]:

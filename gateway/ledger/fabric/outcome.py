@@ -10,11 +10,6 @@ from gateway.ledger.fabric.events import decode
 from gateway.ledger.port import Outcome
 
 
-def outcome(ctx: Context, id: str) -> Outcome:
-    """One write's state."""
-    return outcome_many(ctx, [id])[0]
-
-
 def outcome_many(ctx: Context, ids: list[str]) -> list[Outcome]:
     """Many writes' states: a block is fetched once, whatever the number of its transactions."""
     blocks: list[FabricBlock] = []

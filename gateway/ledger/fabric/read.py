@@ -17,11 +17,6 @@ ATTEMPTS = 20
 """How often many questions are asked again because a block came in between."""
 
 
-def read(ctx: Context, call: Call, at: int | bytes | None = None) -> Any:
-    """One answer."""
-    return read_many(ctx, [call], at)[0]
-
-
 def read_many(ctx: Context, calls: Sequence[Call], at: int | bytes | None = None) -> list[Any]:
     """All answers over one state. A peer keeps the newest state only: ``at`` must be its head, and still be when all is answered;
     else not_found. Raises behind when blocks come so fast that many questions never meet one state."""

@@ -305,7 +305,9 @@ def test_another_channel_or_genesis_is_the_wrong_chain(peer: FakePeer) -> None:
     who = somebody()
 
     def opening(channel: str, genesis: bytes) -> Any:
-        deployment = Deployment(channel, "cc", genesis, bytes(32), 1, {"Alliance": "0x00"})
+        deployment = Deployment(
+            channel=channel, chaincode="cc", genesis=genesis, ledger_id=bytes(32), block=1, contracts={"Alliance": "0x00"}
+        )
         return lambda: connect(profile, deployment, who, Limits(60.0))
 
     assert reason(opening("other", bytes(32))) is Reason.WRONG_CHAIN
