@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from core.errors import ForPeople
-from network.processes import die_with_parent
+from network.attach import attached
 
 DEATHS_ALLOWED = 5
 DEATHS_WINDOW_SECONDS = 60.0
@@ -32,12 +32,6 @@ STOP_SECONDS = 15.0
 
 class SupervisorError(ForPeople):
     """Something that must run does not; the message says which, why, and where its log is."""
-
-
-def _in_child() -> None:
-    # Own process group, so that Ctrl-C in the terminal reaches only the supervisor, which then stops children in order.
-    os.setpgid(0, 0)
-    die_with_parent()
 
 
 @dataclass(frozen=True)
@@ -120,12 +114,13 @@ class Supervisor:
     def _spawn(self, service: Service) -> subprocess.Popen[bytes]:
         with self.log_path(service.name).open("ab") as log:
             return subprocess.Popen(
-                service.command,
+                attached(service.command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **service.environment},
-                preexec_fn=_in_child,
+                # So that Ctrl-C in the terminal reaches only the supervisor, which then stops children in order.
+                process_group=0,
             )
 
     def _wait_ready(self, service: Service) -> None:

@@ -6,10 +6,10 @@ somebody else's process.
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -19,8 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import ForPeople
-
-_PR_SET_PDEATHSIG = 1
+from network.attach import attached
 
 
 class NetworkError(ForPeople):
@@ -51,15 +50,14 @@ class Processes:
             return
         for folder in (self.log(program.name).parent, self._note(program.name).parent):
             folder.mkdir(parents=True, exist_ok=True)
+        if shutil.which(program.command[0]) is None:
+            raise NetworkError(f"{program.name} cannot be run: {program.command[0]} is not a program")
+        command = attached(program.command) if self.attached else program.command
         environment = {**os.environ, **program.environment}
         with self.log(program.name).open("ab") as log:
-            try:
-                process = subprocess.Popen(
-                    program.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=self.home,
-                    start_new_session=True, preexec_fn=die_with_parent if self.attached else None,
-                )  # fmt: skip
-            except OSError as error:
-                raise NetworkError(f"{program.name} cannot be run: {error}") from error
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=self.home, start_new_session=True
+            )
         self._own[program.name] = process
         self._note(program.name).write_text(json.dumps({"pid": process.pid, "born": _born(process.pid)}))
 
@@ -144,9 +142,3 @@ def _born(pid: int) -> str:
     except OSError:
         return ""
     return "" if state in "ZX" else rest[18]
-
-
-def die_with_parent() -> None:
-    """In a child, before exec: end (SIGTERM) when the parent does (Linux; elsewhere nothing)."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

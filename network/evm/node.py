@@ -34,7 +34,7 @@ from typing import Any
 import orjson
 import urllib3
 
-from network.processes import die_with_parent
+from network.attach import die_with_parent
 
 log = logging.getLogger(__name__)
 
