@@ -12,7 +12,6 @@ from gateway.ledger.fabric.blocks import FabricBlock
 from gateway.ledger.fabric.codec import Codec, Invocation
 from gateway.ledger.fabric.gateway import Gateway
 from gateway.ledger.fabric.proposal import Proposal
-from gateway.ledger.fabric.witnesses import Witnesses
 from gateway.ledger.port import Block, Call, LedgerInfo
 from gateway.ledger.reasons import LedgerError, Reason
 
@@ -25,15 +24,15 @@ _KEPT_IDS = 10_000
 
 @dataclass
 class Context:
-    """One open ledger. ``max_head_age``: seconds that our peer may lack what others have. ``clock``: UTC seconds since 1970.
-    ``info.account`` empty: read-only."""
+    """One open ledger. ``max_head_age``: seconds; an older head is no answer. ``clock``: UTC seconds since 1970.
+    ``info.account`` empty: read-only. ``beating``: held by who brings about a block; ``beat_after``: when that may be tried again
+    (monotonic seconds); ``unmoved``: why it failed last."""
 
     gateway: Gateway
     codec: Codec
     info: LedgerInfo
     chaincode: str
     max_head_age: float
-    witnesses: Witnesses
     clock: Callable[[], float] = time.time
     lock: threading.Lock = field(default_factory=threading.Lock)
     expected: Block | None = None
@@ -42,6 +41,9 @@ class Context:
     kept_bytes: int = 0
     sent: dict[str, float] = field(default_factory=dict)
     unsent: set[str] = field(default_factory=set)
+    beating: threading.Lock = field(default_factory=threading.Lock)
+    beat_after: float = float("-inf")
+    unmoved: str = ""
 
     def encode(self, call: Call) -> Invocation:
         """The call as the chaincode takes it. Raises LedgerError invalid_argument."""

@@ -9,13 +9,12 @@ from typing import Any
 from core.canonical import canonical
 from core.crypto import sm3
 from core.messages import fabric_contract
-from gateway.ledger.fabric.blocks import VALID, read_block
+from gateway.ledger.fabric.blocks import read_block
 from gateway.ledger.fabric.codec import Codec
-from gateway.ledger.fabric.errors import translated, validation_error
+from gateway.ledger.fabric.errors import translated
 from gateway.ledger.fabric.gateway import Gateway
 from gateway.ledger.fabric.open import Deployment
-from gateway.ledger.fabric.proposal import Proposal
-from gateway.ledger.reasons import LedgerError
+from gateway.ledger.fabric.written import written
 
 CONTRACTS = (
     "SM2Verifier",
@@ -44,7 +43,7 @@ class Founder:
 def found(gateway: Gateway, chaincode: str, name: str, first: Founder) -> Deployment:
     """Found the alliance ``name``. Raises LedgerError rejected (AlreadyFounded) when the chaincode name is taken."""
     proposed = gateway.propose(chaincode, [b"Alliance.found", canonical(_arguments(gateway, name, first))])
-    block = _committed(gateway, proposed)
+    block = written(gateway, proposed, Codec().refusal, 6 * gateway.timeout)
     with translated("prepare"):
         ledger_id = gateway.evaluate(gateway.propose(chaincode, [b"Alliance.ledgerId", b"{}"]))
         genesis = read_block(next(gateway.blocks(0, 0)))
@@ -74,17 +73,3 @@ def _arguments(gateway: Gateway, name: str, first: Founder) -> dict[str, Any]:
         "account": gateway.identity.account,
     }
     return {"name": name, "salt": "0x" + secrets.token_hex(32), "first": member}
-
-
-def _committed(gateway: Gateway, proposed: Proposal) -> int:
-    """Height of the block that has it. Waits."""
-    id, refusal = "0x" + proposed.id, Codec().refusal
-    with translated("endorse", id, refusal):
-        transaction = gateway.endorse(proposed)
-    with translated("submit", id):
-        gateway.submit(proposed.id, transaction)
-    with translated("commit", id):
-        status = gateway.commit_status(proposed.id, timeout=6 * gateway.timeout)
-    if status.code != VALID:
-        raise LedgerError(validation_error(status.code), "commit", id, status.code)
-    return status.height

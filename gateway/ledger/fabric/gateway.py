@@ -97,10 +97,6 @@ class Gateway:
         ask = [self._read(p) for p in proposed]
         return [bytes(a.result.payload) for a in self._any("Evaluate", ask)]
 
-    def evaluate_later(self, proposed: Proposal) -> Any:
-        """Like :meth:`evaluate`, without waiting and without another peer: a ``grpc.Future`` of ``gateway.EvaluateResponse``."""
-        return self._call(self.peers[self._first], "Evaluate").future(self._read(proposed), timeout=self.timeout)
-
     def endorse(self, proposed: Proposal, organisations: Sequence[str] = ()) -> bytes:
         """Have the organisations' peers simulate and endorse a call; the transaction, signed, ready to be submitted now or later.
         ``organisations``: MSP ids; none = those the endorsement policy asks for."""

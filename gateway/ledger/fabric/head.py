@@ -1,5 +1,5 @@
-"""The head, and whether it can be trusted: no older than what other organisations' peers have, and of a chain that still holds
-every block we have seen.
+"""The head, and whether it can be trusted: no older than the limit, and of a chain that still holds every block we have seen.
+On an idle channel a head that grows old has a block brought about (:mod:`.beat`).
 
 Blocks of a Fabric channel are final, so a peer that is lower than we have seen merely lags (``behind``); one with another block
 at the same height is of another history (``reset``).
@@ -7,23 +7,25 @@ at the same height is of another history (``reset``).
 
 from __future__ import annotations
 
+import time
+
 from gateway.ledger.fabric import query
+from gateway.ledger.fabric.beat import beat
 from gateway.ledger.fabric.blocks import FabricBlock
 from gateway.ledger.fabric.context import Context
 from gateway.ledger.port import Block
 from gateway.ledger.reasons import LedgerError, Reason
 
-LAG_BLOCKS = 10
-"""A peer that lacks more blocks than this, and whose newest is older than the limit, is behind at first sight."""
+PAUSE_SECONDS = 2.0
+"""After a block could not be brought about, how long an old head is refused without trying again."""
 
 
 def head(ctx: Context) -> Block:
     """The newest block. Raises behind or reset."""
     expected = ctx.expected  # before asking: another thread may see a newer block meanwhile
-    newest = _newest(ctx)
+    newest = _fresh(ctx, _newest(ctx))
     if expected is not None and newest is not ctx.newest:
         _same_history(ctx, expected, newest)
-    _fresh(ctx, newest)
     block = to_block(newest)
     with ctx.lock:
         if ctx.expected is None or block.height >= ctx.expected.height:
@@ -64,17 +66,41 @@ def _same_history(ctx: Context, expected: Block, newest: FabricBlock) -> None:
         raise LedgerError(Reason.RESET, detail=f"block {expected.height} is no longer 0x{expected.hash.hex()}")
 
 
-def _fresh(ctx: Context, newest: FabricBlock) -> None:
-    limit, age = ctx.max_head_age, ctx.clock() - newest.time
-    if age < -limit:
-        raise LedgerError(Reason.BEHIND, detail=f"block {newest.height} is {-age:.0f} s in the future: the clocks disagree")
-    witnesses = ctx.witnesses
-    witnesses.ask()
-    missing = witnesses.height - newest.height
-    lacking = witnesses.lacking(newest.height)
-    if lacking > limit or (missing > LAG_BLOCKS and age > limit):
-        raise LedgerError(Reason.BEHIND, detail=f"our peer is at block {newest.height}, another has {witnesses.height}")
-    if witnesses.silent() > limit:
+def _fresh(ctx: Context, newest: FabricBlock) -> FabricBlock:
+    """The newest block, no older than the limit. From half of it on somebody has a new one made; who can still do with the old
+    one does not wait. Raises behind."""
+    limit = ctx.max_head_age
+    if _age(ctx, newest) < -limit:
         raise LedgerError(
-            Reason.BEHIND, detail=f"no other organisation's peer answered for {witnesses.silent():.0f} s: we may be cut off"
+            Reason.BEHIND, detail=f"block {newest.height} is {-_age(ctx, newest):.0f} s in the future: the clocks disagree"
         )
+    if _age(ctx, newest) <= limit / 2:
+        return newest
+    old = _age(ctx, newest) > limit
+    if ctx.beating.acquire(timeout=ctx.gateway.timeout if old else 0):
+        try:
+            newest = _made_newer(ctx, newest)
+        finally:
+            ctx.beating.release()
+    if _age(ctx, newest) > limit:
+        raise LedgerError(
+            Reason.BEHIND, detail=f"block {newest.height} is {_age(ctx, newest):.0f} s old, and no new one comes: {ctx.unmoved}"
+        )
+    return newest
+
+
+def _made_newer(ctx: Context, newest: FabricBlock) -> FabricBlock:
+    """What our peer has after a block was brought about, unless it failed just now; why it failed is kept for who is refused."""
+    found = _newest(ctx)
+    if _age(ctx, found) <= ctx.max_head_age / 2 or time.monotonic() < ctx.beat_after:
+        return found
+    try:
+        beat(ctx)
+    except LedgerError as e:
+        ctx.unmoved, ctx.beat_after = str(e), time.monotonic() + PAUSE_SECONDS
+        return found
+    return _newest(ctx)
+
+
+def _age(ctx: Context, block: FabricBlock) -> float:
+    return ctx.clock() - block.time

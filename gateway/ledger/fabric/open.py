@@ -15,7 +15,6 @@ from gateway.ledger.fabric.gateway import Gateway
 from gateway.ledger.fabric.identity import Identity
 from gateway.ledger.fabric.profile import Profile
 from gateway.ledger.fabric.read import read_many
-from gateway.ledger.fabric.witnesses import Witnesses
 from gateway.ledger.port import Call, LedgerInfo
 from gateway.ledger.reasons import LedgerError, Reason
 
@@ -48,7 +47,7 @@ class Deployment(deployment.Deployment):
 
 @dataclass(frozen=True)
 class Limits:
-    """How long we wait for one answer, and how long our peer may lack what others have (seconds)."""
+    """How long we wait for one answer, and how old a head is still an answer (seconds)."""
 
     timeout: float = 10.0
     max_head_age: float = 30.0
@@ -77,12 +76,10 @@ def connect(
         finality=0,
         history=False,
         endorses=True,
-        steady=False,
     )
     gateway = Gateway(identity, profile.channel, profile.own(identity.msp), limits.timeout)
-    others = [Gateway(identity, profile.channel, [peer], limits.timeout) for peer in profile.others(identity.msp)]
     codec = Codec.load(sorted(info.contracts), artifacts)
-    ctx = Context(gateway, codec, info, founded.chaincode, limits.max_head_age, _witnesses(others))
+    ctx = Context(gateway, codec, info, founded.chaincode, limits.max_head_age)
     try:
         _same_ledger(ctx)
     except LedgerError:
@@ -94,11 +91,6 @@ def connect(
 def close(ctx: Context) -> None:
     """Drop every connection."""
     ctx.gateway.close()
-    ctx.witnesses.close()
-
-
-def _witnesses(others: list[Gateway]) -> Witnesses:
-    return Witnesses(others, lambda g: query.ask(g, "GetChainInfo"), lambda answer: query.read_info(answer)[0])
 
 
 def _same_ledger(ctx: Context) -> None:

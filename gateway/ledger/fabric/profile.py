@@ -49,7 +49,3 @@ class Profile:
             known = ", ".join(self.peers)
             raise LedgerError(Reason.INVALID_ARGUMENT, detail=f"the profile has no peer of {msp}; there are {known}")
         return self.peers[msp]
-
-    def others(self, msp: str) -> list[Peer]:
-        """All peers but an organisation's own."""
-        return [p for name, peers in self.peers.items() if name != msp for p in peers]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -20,7 +21,6 @@ from gateway.ledger.fabric.open import Deployment, Limits, connect
 from gateway.ledger.fabric.prepare import PAUSES
 from gateway.ledger.fabric.profile import Profile
 from gateway.ledger.fabric.protos import message
-from gateway.ledger.fabric.witnesses import Witnesses
 from gateway.ledger.port import Block, Call, LedgerInfo, Prepared
 from gateway.ledger.reasons import LedgerError, Reason
 from tests.support.fabric_double import FakePeer, Refusal, make_block, somebody
@@ -28,16 +28,6 @@ from tests.support.fabric_double import FakePeer, Refusal, make_block, somebody
 NOW = 1_700_000_000
 LIMIT = 30.0
 RECORD = Call("Evidence", "record", {"kind": b"\x01" * 32, "digest": b"\x02" * 32})
-
-
-class Clock:
-    """Seconds that pass when told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -51,16 +41,13 @@ def peer() -> Iterator[FakePeer]:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def ctx(peer: FakePeer, clock: Clock) -> Iterator[Context]:
+def ctx(peer: FakePeer) -> Iterator[Context]:
     who = somebody()
     gateway = Gateway(who, "health", [peer.peer], 60.0)
-    info = LedgerInfo("fabric", b"", 0, {"Evidence": "0x00"}, b"", who.account, 0, history=False, endorses=True)
-    made = Context(gateway, Codec.load(["Evidence"]), info, "cc", LIMIT, Witnesses([], lambda _: None, len, clock))
+    info = LedgerInfo(
+        "fabric", b"", 0, {"Evidence": "0x00", "Alliance": "0x00"}, b"", who.account, 0, history=False, endorses=True
+    )
+    made = Context(gateway, Codec.load(["Alliance", "Evidence"]), info, "cc", LIMIT)
     made.clock = lambda: NOW + 2.0
     yield made
     gateway.close()
@@ -116,64 +103,86 @@ def test_a_head_in_the_future_is_refused(peer: FakePeer, ledger: FabricLedger) -
     assert reason(ledger.head) is Reason.BEHIND
 
 
-def test_an_idle_channel_is_not_behind(ctx: Context, ledger: FabricLedger) -> None:
-    ctx.clock = lambda: NOW + 100_000.0
-    assert ledger.head().height == 2
+@dataclass
+class Ordering:
+    """Has what is submitted in a block at once, or not at all. ``code``: of ``protos.TxValidationCode``."""
+
+    peer: FakePeer
+    ctx: Context
+    code: int = 0
+    away: bool = False
+    lost: bool = False
+    made: int = 0
+
+    def __post_init__(self) -> None:
+        self.peer.on("Endorse", lambda _: message("gateway.EndorseResponse")(prepared_transaction={"payload": b"payload"}))
+        self.peer.on("Submit", self.submit)
+        self.peer.on("CommitStatus", self.status)
+
+    def submit(self, request: Any) -> Any:
+        if self.away:
+            raise Refusal(grpc.StatusCode.UNAVAILABLE, "no orderers could successfully process transaction")
+        if not self.lost:
+            self.made += 1
+            self.peer.append((request.transaction_id, int(self.ctx.clock()), self.code, None))
+        return _submitted()
+
+    def status(self, _: Any) -> Any:
+        if self.lost:
+            raise Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "it does not come")
+        return message("gateway.CommitStatusResponse")(result=self.code, block_number=len(self.peer.blocks) - 1)
 
 
-@pytest.mark.parametrize(
-    ("height", "waited", "age", "behind"),
-    [
-        (2, 0.0, 1e5, False),
-        (3, 0.0, 1e5, False),
-        (3, LIMIT - 1, 1e5, False),
-        (3, LIMIT + 1, 1e5, True),
-        (12, 0.0, 1e5, False),
-        (13, 0.0, 1e5, True),
-        (13, 0.0, 5.0, False),
-    ],
-)
-def test_lacking_what_another_peer_has_is_behind_after_a_while(
-    ctx: Context, clock: Clock, height: int, waited: float, age: float, behind: bool
+@pytest.fixture
+def ordering(peer: FakePeer, ctx: Context) -> Ordering:
+    return Ordering(peer, ctx)
+
+
+@pytest.mark.parametrize(("age", "made"), [(0, 0), (LIMIT / 2, 0), (LIMIT / 2 + 1, 1), (LIMIT + 1, 1), (1e6, 1)])
+def test_an_idle_channel_is_moved_by_who_asks(
+    ordering: Ordering, ctx: Context, ledger: FabricLedger, age: float, made: int
 ) -> None:
     ctx.clock = lambda: NOW + 2 + age
-    ledger = FabricLedger(ctx)
-    ctx.witnesses.height = height
-    if waited:
-        ledger.head()
-        clock.now += waited
-    if behind:
-        assert reason(ledger.head) is Reason.BEHIND
-    else:
-        assert ledger.head().height == 2
+    assert [ledger.head().height for _ in range(3)] == [2 + made] * 3
+    assert ordering.made == made
 
 
-def test_catching_up_ends_the_lack(ctx: Context, clock: Clock, peer: FakePeer) -> None:
-    ledger = FabricLedger(ctx)
-    ctx.witnesses.height = 3
-    ledger.head()
-    clock.now += LIMIT + 1
-    peer.append(("33", NOW, 0, None))
-    ctx.witnesses.height = 4
-    assert ledger.head().height == 3
-
-
-def test_nobody_else_answering_for_a_while_is_being_cut_off(peer: FakePeer, ctx: Context, clock: Clock) -> None:
-    witness = FakePeer().start()
-    witness.on("Evaluate", peer.ledger)
-    gateway = Gateway(ctx.gateway.identity, "health", [witness.peer], 60.0)
-    asks = Witnesses([gateway], lambda g: g.propose("qscc", [b"GetChainInfo", b"health"]), lambda _: 2, clock)
-    ctx.witnesses = asks
-    ledger = FabricLedger(ctx)
-    deadline = time.monotonic() + 60
-    while asks.height < 0:
-        assert time.monotonic() < deadline
-        ledger.head()
-        time.sleep(0.01)
-    witness.stop()
-    clock.now += LIMIT + 1
+@pytest.mark.parametrize("broken", [{"away": True}, {"lost": True}, {"code": 10}])
+def test_an_old_head_that_nobody_moves_is_behind(
+    ordering: Ordering, ctx: Context, ledger: FabricLedger, broken: dict[str, Any]
+) -> None:
+    for name, value in broken.items():
+        setattr(ordering, name, value)
+    ctx.clock = lambda: NOW + 2 + LIMIT - 1
+    assert ledger.head().height == 2
+    ctx.clock, ctx.beat_after = (lambda: NOW + 1e6), float("-inf")
     assert reason(ledger.head) is Reason.BEHIND
-    gateway.close()
+    ordering.away = ordering.lost = False
+    ordering.code, ctx.beat_after = 0, float("-inf")
+    assert ledger.head().time == NOW + 1e6
+
+
+def test_what_cannot_be_moved_is_not_tried_again_at_once(ordering: Ordering, ctx: Context, ledger: FabricLedger) -> None:
+    ordering.away = True
+    ctx.clock = lambda: NOW + 1e6
+    for _ in range(5):
+        assert reason(ledger.head) is Reason.BEHIND
+    assert ordering.peer.asked.count("Submit") == 1
+
+
+def test_many_who_ask_at_once_move_it_once(ordering: Ordering, ctx: Context, ledger: FabricLedger) -> None:
+    ctx.clock = lambda: NOW + 1e6
+    with ThreadPoolExecutor(8) as pool:
+        heads = list(pool.map(lambda _: ledger.head().height, range(8)))
+    assert heads == [3] * 8
+
+
+def test_a_head_half_as_old_as_it_may_be_does_for_those_who_do_not_move_it(
+    ordering: Ordering, ctx: Context, ledger: FabricLedger
+) -> None:
+    ctx.clock = lambda: NOW + 2 + LIMIT - 1
+    with ctx.beating:
+        assert ledger.head().height == 2
 
 
 def test_an_older_state_is_not_to_be_had(ledger: FabricLedger) -> None:
