@@ -380,9 +380,9 @@ class GatewayClient:
         elif self._own_node is None:
             return public
         elif id == scope.grantee.id and scope.grantee.type == "practitioner":
-            known = self._own_node.practitioner(id).public
+            known = self._own_node.now().practitioner(id).public
         else:
-            known = self._own_node.organisation(id).public
+            known = self._own_node.now().organisation(id).public
         if known != public:
             raise FalseRecipient(named.id, "the key is not the one the ledger holds")
         return public
@@ -393,7 +393,7 @@ class GatewayClient:
         if scope.custodians is not None:
             return False
         if self._own_node is not None:
-            member = self._own_node.organisation(id)
+            member = self._own_node.now().organisation(id)
             return member.status == ACTIVE and member.has(CUSTODIAN)
         return any(o.id == to_hex(id) and o.custodian for o in self.organisations())
 

@@ -19,9 +19,9 @@ from core.messages import domain
 from gateway.alliance.members import Members
 from gateway.identity.caller import Caller
 from gateway.identity.registrar import RegistrarSigner
-from gateway.identity.registry import Registries
+from gateway.identity.registry import Glance, Register, Registries
 from gateway.keyring import Keyring
-from gateway.ledger.port import Call, Ledger
+from gateway.ledger.port import Block, Call, Ledger
 from gateway.metrics import Metrics
 from gateway.settings import Settings
 from gateway.trust import Trust
@@ -87,6 +87,7 @@ class Context:
     gateway: Gateway
     db: Session
     caller: Caller
+    glance: Glance
     request_id: str
     now: int
     key: str = ""
@@ -100,9 +101,14 @@ class Context:
         return self.gateway.ledger
 
     @property
-    def registries(self) -> Registries:
-        """Keys and credentials at the head."""
-        return self.gateway.registries
+    def registries(self) -> Register:
+        """Keys and credentials at the head this request saw first."""
+        return self.glance.register
+
+    @property
+    def head(self) -> Block:
+        """The head this request saw first: no older than the request."""
+        return self.glance.register.head
 
     @property
     def settings(self) -> Settings:
@@ -114,7 +120,7 @@ class Context:
         return self.ledger.read(Call(contract, method, args))
 
 
-def context(request: Request) -> Context:
+async def context(request: Request) -> Context:  # async: FastAPI would change threads for it
     """The context the edge made for this request (:class:`gateway.http.EdgeRoute`)."""
     return cast(Context, request.state.context)
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import Any, TextIO, cast
 
+import orjson
 import structlog
 
 from core.errors import place_of
@@ -24,7 +26,13 @@ _STAMPS: tuple[structlog.typing.Processor, ...] = (
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
-_RENDER = structlog.processors.JSONRenderer(ensure_ascii=False)
+
+
+def _dump(event: Any, *, default: Callable[[Any], Any], **_: Any) -> str:
+    return orjson.dumps(event, default=default).decode()
+
+
+_RENDER = structlog.processors.JSONRenderer(_dump)
 
 
 class _Stderr:

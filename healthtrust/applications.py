@@ -70,8 +70,10 @@ def gateway() -> FastAPI:
 def auditors_only(request: Request) -> None:
     """For the mirror's routes: passes auditors and administrators. Raises Unauthenticated, Forbidden."""
     from gateway.http import admit, only
+    from gateway.identity.registry import Glance
 
-    admit(request.app.state.gateway, only(ROLE_AUDITOR, ADMINISTRATOR), request, b"")
+    gateway = request.app.state.gateway
+    admit(gateway, only(ROLE_AUDITOR, ADMINISTRATOR), request, b"", Glance(gateway.registries))
 
 
 def gate() -> FastAPI:

@@ -44,8 +44,9 @@ class Members:
 
     def with_key(self, public: bytes) -> bytes:
         """The member whose SM2 key this is. Raises NoSuchMember."""
-        for id in self.ids():
-            if self._registries.organisation(id).public == public:
+        ids, register = self.ids(), self._registries.now()
+        for id in ids:
+            if register.organisation(id).public == public:
                 return id
         raise NoSuchMember
 

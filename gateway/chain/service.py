@@ -25,6 +25,7 @@ from gateway.stream import ticks
 
 SIGNED_IN = ("Identity", "Consent", "Alliance", "Access")
 BLOCKS_A_LOOK = 200
+VERSION = version("healthtrust")
 _HEIGHT = re.compile(r"[0-9]{1,15}")
 _HASH = re.compile(r"0x[0-9a-f]{64}")
 
@@ -41,14 +42,14 @@ def ledger(ctx: Context) -> LedgerOut:
         contracts=info.contracts,
         domains=domains,
         finality=info.finality,
-        head=describe(ctx.ledger.head()),
+        head=describe(ctx.head),
     )
 
 
 def block(ctx: Context, reference: str) -> BlockOut:
     """A block by height, hash, or `head`."""
     if reference == "head":
-        return describe(ctx.ledger.head())
+        return describe(ctx.head)
     if _HEIGHT.fullmatch(reference):
         found = _or_none(ctx, int(reference))
     else:
@@ -141,7 +142,7 @@ def _next_blocks(gateway: Gateway, last: int) -> list[tuple[int, list[Event]]]:
 
 def health() -> HealthOut:
     """The process runs and answers."""
-    return HealthOut(status="ok", version=version("healthtrust"))
+    return HealthOut(status="ok", version=VERSION)
 
 
 def ready(gateway: Gateway) -> ReadyOut:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from core.hexes import to_bytes
 from core.vocabulary import role_number
-from gateway.identity.registry import ACTIVE, AUDITOR, CUSTODIAN, OPERATOR, REGISTRAR, Registries
+from gateway.identity.registry import ACTIVE, AUDITOR, CUSTODIAN, OPERATOR, REGISTRAR, Register
 
 Kind = Literal["open", "subject", "practitioner", "organisation", "administrator"]
 
@@ -56,27 +56,27 @@ class Caller:
         return (self.id, self.organisation) if self.organisation and self.organisation != self.id else (self.id,)
 
 
-def identify(registries: Registries, keyid: str, now: int) -> Caller | None:
+def identify(register: Register, keyid: str, now: int) -> Caller | None:
     """The caller a key id names, with the ledger's key and today's roles; None when nobody active stands behind it."""
     kind, _, name = keyid.partition(":")
     word = to_bytes(name, name="key id")
     if kind == "subject":
-        return _resident(registries, name, word)
+        return _resident(register, name, word)
     if kind == "practitioner":
-        return _practitioner(registries, name, word, now)
-    return _organisation(registries, name, word) if kind == "organisation" else None
+        return _practitioner(register, name, word, now)
+    return _organisation(register, name, word) if kind == "organisation" else None
 
 
-def _resident(registries: Registries, name: str, word: bytes) -> Caller | None:
-    key = registries.subject(word)
+def _resident(register: Register, name: str, word: bytes) -> Caller | None:
+    key = register.subject(word)
     return Caller("subject", name, None, frozenset({RESIDENT}), key.public) if key.status == ACTIVE else None
 
 
-def _practitioner(registries: Registries, name: str, word: bytes, now: int) -> Caller | None:
-    credential = registries.practitioner(word)
-    if not credential.valid(now) or _named_already(registries, word):
+def _practitioner(register: Register, name: str, word: bytes, now: int) -> Caller | None:
+    credential = register.practitioner(word)
+    if not credential.valid(now) or _named_already(register, word):
         return None
-    employer = registries.organisation(credential.organisation)
+    employer = register.organisation(credential.organisation)
     if employer.status != ACTIVE:
         return None
     roles = {PRACTITIONER}
@@ -90,14 +90,14 @@ def _practitioner(registries: Registries, name: str, word: bytes, now: int) -> C
     )
 
 
-def _named_already(registries: Registries, word: bytes) -> bool:
+def _named_already(register: Register, word: bytes) -> bool:
     """Whether a resident or a member has this id. Mailboxes, consents and notices are found by id alone, and any member may
     issue a credential for any id: one under somebody else's name opens nothing."""
-    return registries.subject(word).status != 0 or registries.organisation(word).status != 0
+    return register.subject(word).status != 0 or register.organisation(word).status != 0
 
 
-def _organisation(registries: Registries, name: str, word: bytes) -> Caller | None:
-    member = registries.organisation(word)
+def _organisation(register: Register, name: str, word: bytes) -> Caller | None:
+    member = register.organisation(word)
     if member.status != ACTIVE:
         return None
     roles = {ORGANISATION} | {role for bit, role in _ORGANISATION_ROLES.items() if member.has(bit)}

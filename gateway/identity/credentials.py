@@ -3,6 +3,8 @@ profile of them."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from core import crypto
 from core.crypto.encoding import parse_public, parse_signature
 from core.hexes import to_bytes, to_hex
@@ -24,7 +26,7 @@ from gateway.problem import SignatureWrong
 def credential(ctx: Context, practitioner: str) -> CredentialOut:
     """A practitioner; all zero where nobody credentialed them."""
     word = to_bytes(practitioner)
-    return describe(ctx, word, ctx.registries.practitioner(word), repository.profiles(ctx.db, [word]).get(word))
+    return describe(ctx, word, ctx.registries.practitioner(word), repository.profile(ctx.db, word))
 
 
 def credentials_of(ctx: Context, organisation: str) -> list[CredentialOut]:
@@ -33,9 +35,9 @@ def credentials_of(ctx: Context, organisation: str) -> list[CredentialOut]:
     return [describe(ctx, row.practitioner, ctx.registries.practitioner(row.practitioner), row) for row in rows]
 
 
-def describe(ctx: Context, practitioner: bytes, found: Credential, profile: Profile | None) -> CredentialOut:
-    """What callers see of a practitioner. A profile counts only when it comes from the organisation that issued the
-    credential."""
+def describe(ctx: Context, practitioner: bytes, found: Credential, profile: Any | None) -> CredentialOut:
+    """What callers see of a practitioner. ``profile``: a :class:`Profile` or its columns; it counts only when it comes from the
+    organisation that issued the credential."""
     own = profile if profile is not None and profile.organisation == found.organisation else None
     return CredentialOut(
         practitioner=to_hex(practitioner),

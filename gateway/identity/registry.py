@@ -1,18 +1,20 @@
 """Keys and credentials as the ledger's registries hold them now. Nothing else in the gateway knows a public key.
 
 Answers are reused only while the head has not moved, so a key that was rotated or a credential that was revoked stops
-working with
-the next block.
+working with the next block.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from gateway.ledger.port import Block, Call, Ledger
+from gateway.ledger.reasons import LedgerError, Reason
 
 ACTIVE = 1
 CUSTODIAN, READER, REGISTRAR, AUDITOR, OPERATOR = range(5)
@@ -59,49 +61,90 @@ class Organisation:
         return bool(self.roles >> bit & 1)
 
 
-class Registries:
-    """Reads of Identity and Alliance at the head. Thread-safe."""
+class Register:
+    """Identity and Alliance as of one block, the head when something was first asked. What was read is kept with its block and
+    shared by all who ask at it. Thread-safe."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, head: Block) -> None:
+        self.head = head
         self._ledger = ledger
         self._lock = threading.Lock()
-        self._block: bytes = b""
-        self._known: dict[tuple[str, bytes], Any] = {}
+        self._answers: dict[tuple[str, bytes], Future[Any]] = {}
 
     def subject(self, subject: bytes) -> KeyRecord:
         """The subject's key; status 0 where none is bound."""
-        return self._at_head("keyOf", subject, self._read_key)  # type: ignore[no-any-return]
+        return self._once("keyOf", subject, self._read_key)  # type: ignore[no-any-return]
 
     def practitioner(self, practitioner: bytes) -> Credential:
         """The practitioner's credential; status 0 where none was issued."""
-        return self._at_head("credentialOf", practitioner, self._read_credential)  # type: ignore[no-any-return]
+        return self._once("credentialOf", practitioner, self._read_credential)  # type: ignore[no-any-return]
 
     def organisation(self, organisation: bytes) -> Organisation:
         """The organisation; status 0 where it is unknown."""
-        return self._at_head("organisation", organisation, self._read_organisation)  # type: ignore[no-any-return]
+        return self._once("organisation", organisation, self._read_organisation)  # type: ignore[no-any-return]
 
-    def _at_head(self, kind: str, name: bytes, read: Callable[[bytes, Block], Any]) -> Any:
-        head = self._ledger.head()
+    def _once(self, kind: str, name: bytes, read: Callable[[bytes], Any]) -> Any:
+        """The answer known at this block. Who asks what another is asking waits for that answer: with every block all callers
+        come at once."""
+        known = self._answers.get((kind, name))
+        if known is not None:
+            return known.result()
         with self._lock:
-            if head.hash != self._block:
-                self._block, self._known = head.hash, {}
-            found = self._known.get((kind, name))
-        if found is None:
-            found = read(name, head)
-            with self._lock:
-                if head.hash == self._block:
-                    self._known[kind, name] = found
-        return found
+            mine = (kind, name) not in self._answers
+            answer = self._answers.setdefault((kind, name), Future())
+        if mine:
+            try:
+                answer.set_result(read(name))
+            except BaseException as error:
+                del self._answers[kind, name]  # whoever waits is told; whoever comes next asks again
+                answer.set_exception(error)
+        return answer.result()
 
-    def _read_key(self, subject: bytes, at: Block) -> KeyRecord:
-        got = self._ledger.read(Call("Identity", "keyOf", {"subject": subject}), at.hash)
+    def _read(self, contract: str, method: str, **args: bytes) -> Any:
+        call = Call(contract, method, args)
+        try:
+            return self._ledger.read(call, self.head.hash)
+        except LedgerError as error:
+            if error.reason is not Reason.NOT_FOUND or self._ledger.info().history:
+                raise
+            return self._ledger.read(call)  # the head moved on and no older state is kept: what holds now is newer still
+
+    def _read_key(self, subject: bytes) -> KeyRecord:
+        got = self._read("Identity", "keyOf", subject=subject)
         return KeyRecord(got["x"] + got["y"], got["status"], got["version"])
 
-    def _read_credential(self, practitioner: bytes, at: Block) -> Credential:
-        got = self._ledger.read(Call("Identity", "credentialOf", {"practitioner": practitioner}), at.hash)
+    def _read_credential(self, practitioner: bytes) -> Credential:
+        got = self._read("Identity", "credentialOf", practitioner=practitioner)
         public = got["x"] + got["y"]
         return Credential(got["organisation"], public, got["roles"], got["notBefore"], got["notAfter"], got["status"])
 
-    def _read_organisation(self, organisation: bytes, at: Block) -> Organisation:
-        got = self._ledger.read(Call("Alliance", "organisation", {"id": organisation}), at.hash)
+    def _read_organisation(self, organisation: bytes) -> Organisation:
+        got = self._read("Alliance", "organisation", id=organisation)
         return Organisation(got["status"], got["roles"], got["x"] + got["y"], got["nameDigest"])
+
+
+class Registries:
+    """The registers at the head. Thread-safe."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._newest: Register | None = None
+
+    def now(self) -> Register:
+        """The register at the head, which is asked for now. Raises LedgerError like :meth:`Ledger.head`."""
+        head, known = self._ledger.head(), self._newest
+        if known is None or known.head.hash != head.hash:
+            known = self._newest = Register(self._ledger, head)
+        return known
+
+
+class Glance:
+    """The register one request works with: the head is asked for when it first needs one, after it has come in, and once."""
+
+    def __init__(self, registries: Registries) -> None:
+        self._registries = registries
+
+    @cached_property
+    def register(self) -> Register:
+        """The register at that head."""
+        return self._registries.now()

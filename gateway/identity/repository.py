@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select
+from typing import Any
+
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from gateway.identity.models import DirectoryEntry, EnrolmentTicket, EnrolmentTry, PatientCode, Profile
@@ -32,6 +34,14 @@ def profiles(db: Session, practitioners: list[bytes]) -> dict[bytes, Profile]:
     """Profiles of these practitioners, by id."""
     rows = db.scalars(select(Profile).where(Profile.practitioner.in_(practitioners)))
     return {row.practitioner: row for row in rows}
+
+
+_PROFILE = select(*Profile.__table__.columns).where(Profile.practitioner == bindparam("practitioner"))
+
+
+def profile(db: Session, practitioner: bytes) -> Any | None:
+    """The columns of one practitioner's profile, without the mapper: pages ask for one after the other."""
+    return db.connection().execute(_PROFILE, {"practitioner": practitioner}).first()
 
 
 def entry_of(db: Session, lookup: bytes) -> DirectoryEntry | None:

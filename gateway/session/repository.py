@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete
+from typing import Any
+
+from sqlalchemy import Engine, bindparam, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gateway.session.models import Challenge, LoginSession, SeenNonce
+
+_OPENED = select(LoginSession.token, LoginSession.keyid, LoginSession.key, LoginSession.heir, LoginSession.used).where(
+    LoginSession.token == bindparam("digest")
+)
+
+
+def opened(engine: Engine, digest: bytes) -> Any | None:
+    """The columns of the session whose token has this digest, or None. Asked with every request, so as one indexed statement
+    without the mapper; never kept, so that a log-out counts at once in every process."""
+    with engine.connect() as connection:
+        return connection.execute(_OPENED, {"digest": digest}).first()
 
 
 def take_challenge(db: Session, value: bytes) -> Challenge | None:

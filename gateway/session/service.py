@@ -31,6 +31,7 @@ from gateway.session.signed import SIGNATURE_HEADER, verify_signed
 
 if TYPE_CHECKING:
     from gateway.deps import Context, Gateway
+    from gateway.identity.registry import Glance
 
 CHALLENGE_SECONDS = 120
 LOCK_AFTER = 5
@@ -90,7 +91,7 @@ def current(ctx: Context) -> SessionOut:
     return _describe(ctx, ctx.caller, None)
 
 
-def authenticate(gateway: Gateway, request: Request, body: bytes) -> Caller:
+def authenticate(gateway: Gateway, request: Request, body: bytes, glance: Glance) -> Caller:
     """Who is behind a request: a session, a signature, or nobody (an open caller). Raises Unauthenticated when what is
     shown is wrong."""
     authorization = request.headers.get("authorization")
@@ -98,8 +99,8 @@ def authenticate(gateway: Gateway, request: Request, body: bytes) -> Caller:
     if authorization and signed:
         raise Unauthenticated
     if signed:
-        return verify_signed(gateway, request, body)
-    return _from_token(gateway, bearer(authorization)) if authorization else Caller("open")
+        return verify_signed(gateway, request, body, glance)
+    return _from_token(gateway, bearer(authorization), glance) if authorization else Caller("open")
 
 
 def bearer(authorization: str | None) -> str:
@@ -148,13 +149,12 @@ def _describe(ctx: Context, caller: Caller, token: str | None) -> SessionOut:
     )
 
 
-def _from_token(gateway: Gateway, token: str) -> Caller:
+def _from_token(gateway: Gateway, token: str, glance: Glance) -> Caller:
     now = int(time.time())
-    with database.reader(gateway.engine) as db:
-        row = db.get(LoginSession, crypto.sm3(token.encode()))
+    row = repository.opened(gateway.engine, crypto.sm3(token.encode()))
     if row is None or row.used + gateway.settings.gateway.session_minutes * 60 <= now:
         raise SessionOver
-    caller = _behind(gateway, row, now)
+    caller = _behind(glance, row.keyid, now)
     if caller is None or crypto.sm3(caller.public) not in (row.key, row.heir):
         raise SessionOver
     if now - row.used >= TOUCH_SECONDS:
@@ -162,9 +162,9 @@ def _from_token(gateway: Gateway, token: str) -> Caller:
     return replace(caller, session=row.token)
 
 
-def _behind(gateway: Gateway, row: LoginSession, now: int) -> Caller | None:
-    kind, _, name = row.keyid.partition(":")
-    return _administrator(name) if kind == "administrator" else identify(gateway.registries, row.keyid, now)
+def _behind(glance: Glance, keyid: str, now: int) -> Caller | None:
+    kind, _, name = keyid.partition(":")
+    return _administrator(name) if kind == "administrator" else identify(glance.register, keyid, now)
 
 
 def _touch(gateway: Gateway, token: bytes, now: int) -> None:

@@ -14,6 +14,7 @@ from gateway.session.repository import remember_nonce
 
 if TYPE_CHECKING:
     from gateway.deps import Gateway
+    from gateway.identity.registry import Glance
 
 SIGNATURE_HEADER = "signature-input"
 
@@ -33,13 +34,13 @@ class DurableNonces:
             return remember_nonce(db, crypto.sm3(f"{keyid}\0{nonce}".encode()), expires + skew)
 
 
-def verify_signed(gateway: Gateway, request: Request, body: bytes) -> Caller:
+def verify_signed(gateway: Gateway, request: Request, body: bytes, glance: Glance) -> Caller:
     """The caller whose key on the ledger signed this request. Raises SignatureInvalid."""
     now = int(time.time())
     found: list[Caller] = []
 
     def key_of(party: str, identifier: bytes) -> bytes | None:
-        caller = identify(gateway.registries, httpsig.key_id(party, identifier), now)
+        caller = identify(glance.register, httpsig.key_id(party, identifier), now)
         if caller is None:
             return None
         found.append(caller)

@@ -174,7 +174,7 @@ def test_logs_figures_and_database_hold_no_personal_data_and_no_secrets(capsys: 
     activation = house.gateway.registrar.activation_code(resident.subject, 0)
     secret = [ID_NUMBER, NAME, NAME.replace(" ", ""), activation, str(theirs._token), str(mine._token)]
     logs = capsys.readouterr().err
-    assert logs.count('"event": "request"') > 10
+    assert logs.count('"event":"request"') > 10
     for line in logs.splitlines():
         json.loads(line)
     figures = house.http().get("/api/v1/metrics").text

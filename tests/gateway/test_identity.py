@@ -14,6 +14,7 @@ from gateway.client import GatewayClient, GatewayProblem
 from gateway.evidence.models import Evidence, EvidenceBatch
 from gateway.evidence.tasks import leaf
 from gateway.identity.models import EnrolmentTicket
+from gateway.identity.registry import Register
 from gateway.ledger.port import Call
 from gateway.operation.schemas import OperationOut
 from offchain.keys import RegistrarKeys
@@ -57,7 +58,7 @@ def test_a_refusal_takes_the_same_steps_whatever_was_wrong(house: House, monkeyp
     client = house.open()
     steps: list[str] = []
     event.listen(house.gateway.engine, "before_cursor_execute", lambda _c, _x, text, *_: steps.append(text))
-    for owner, name in ((enrolment, "hmac_sm3"), (enrolment, "lookup"), (house.gateway.registries, "subject")):
+    for owner, name in ((enrolment, "hmac_sm3"), (enrolment, "lookup"), (Register, "subject")):
         real = getattr(owner, name)
         monkeypatch.setattr(owner, name, lambda *a, real=real, name=name: steps.append(name) or real(*a))
 
