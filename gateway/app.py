@@ -1,4 +1,4 @@
-"""The gateway's application: settings → database → ledger → services → routes. Wiring only."""
+"""The gateway's application: what a process holds, and the routes over it. Wiring only."""
 
 from __future__ import annotations
 
@@ -7,27 +7,20 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from sqlalchemy.orm import sessionmaker
 
-from gateway import apidocs, database, logs, problem
+from gateway import apidocs, logs, problem
 from gateway.access.endpoints import routes as access
 from gateway.alliance.endpoints import organisation_routes
 from gateway.alliance.endpoints import routes as alliance
-from gateway.alliance.members import Members
+from gateway.assembly import build_gateway
 from gateway.audit.endpoints import routes as audit
 from gateway.chain.endpoints import routes as chain
 from gateway.consent.endpoints import routes as consents
-from gateway.deps import Gateway
 from gateway.evidence.endpoints import routes as evidence
 from gateway.http import BodyLimit, Observe
 from gateway.identity.endpoints import credential_routes
 from gateway.identity.endpoints import routes as identities
-from gateway.identity.registrar import KeyringRegistrar
-from gateway.identity.registry import Registries
 from gateway.index.endpoints import routes as index
-from gateway.keyring import load_or_create
-from gateway.ledger.db import open_engine
-from gateway.ledger.factory import open_ledger
 from gateway.ledger.port import Ledger
 from gateway.notice.endpoints import routes as notices
 from gateway.operation.endpoints import routes as operations
@@ -35,7 +28,6 @@ from gateway.receipt.endpoints import routes as receipts
 from gateway.schema.endpoints import routes as schemas
 from gateway.session.endpoints import routes as sessions
 from gateway.settings import Settings
-from gateway.trust import Trust
 
 PREFIX = "/api/v1"
 LARGE_BODIES = ("/index/batches", "/receipts", "/identities/directory")
@@ -65,38 +57,6 @@ SECURITY = {
         "description": "RFC 9421, alg sm2-sm3 (docs/formats.md §8)",
     },
 }
-
-
-def build_gateway(settings: Settings, ledger: Ledger | None = None, kick: Callable[[], None] | None = None) -> Gateway:
-    """Everything one process holds; migrates the database. ``ledger``: an open one (tests, double), else what the settings name.
-
-    ``kick`` wakes the worker after a write; by default a message to it through the broker.
-    """
-    url = settings.gateway_database()
-    database.migrate(url)
-    ring = load_or_create(settings.path("gateway", "keys.json"), "gateway")
-    opened = ledger or open_ledger(settings, bytes.fromhex(ring.evm))
-    registries = Registries(opened)
-    members = Members(opened, registries)
-    registrar = KeyringRegistrar(load_or_create(settings.path("registrar", "keys.json"), "registrar"), members.with_key)
-    if kick is None:
-        from gateway.worker import kick_worker
-
-        kick = kick_worker(settings)
-    engine = open_engine(url)
-    transactions = sessionmaker(engine, expire_on_commit=False)
-    return Gateway(
-        settings=settings,
-        engine=engine,
-        sessions=transactions,
-        trust=Trust(transactions, opened),
-        ledger=opened,
-        registries=registries,
-        members=members,
-        registrar=registrar,
-        keyring=ring,
-        kick=kick,
-    )
 
 
 def create_app(settings: Settings, ledger: Ledger | None = None, kick: Callable[[], None] | None = None) -> FastAPI:

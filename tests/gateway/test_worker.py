@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from gateway.app import create_app
+from gateway.broker import make_celery
 from gateway.settings import Settings
-from gateway.worker import housekeep, make_celery, sweep
+from gateway.worker import housekeep, sweep
 from tests.gateway.house import House, build_house
 from tests.support.chains import EvmChain
 
