@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ class BenchChain:
         self._http = urllib3.PoolManager(timeout=60.0, retries=False)
         build()
         pair, self._key = crypto.sm2_generate(), b"\0" + secrets.token_bytes(31)
-        member = Member(secrets.token_bytes(32), "BENCH", pair.public[:32], pair.public[32:], 31)
+        sign = partial(crypto.sm2_sign, pair.private)
+        member = Member(secrets.token_bytes(32), "BENCH", pair.public[:32], pair.public[32:], 31, sign)
         deploy(self.node.url, self._key, "bench", member, home / "contracts.json")
         self.rpc("evm_setAutomine", False)
         self.rpc("evm_setIntervalMining", 0)

@@ -308,6 +308,46 @@ class LedgerAccount(_Message):
         return cls(domain_, organisation, account[12:], number(allowed) == 1, number(nonce))
 
 
+@dataclass(frozen=True, slots=True)
+class AllianceProposal(_Message):
+    """The organisation proposes to the alliance, and votes for it: ``Action`` number and SM3 of its encoded arguments."""
+
+    KIND = "healthtrust/alliance-proposal/v1"
+    domain: bytes
+    organisation: bytes
+    action: int
+    args_digest: bytes
+    nonce: int
+
+    def _words(self) -> tuple[bytes, ...]:
+        return self.domain, self.organisation, word(self.action), self.args_digest, word(self.nonce)
+
+    @classmethod
+    def _from_words(cls, words: list[bytes]) -> Self:
+        domain_, organisation, action, digest, nonce = words
+        return cls(domain_, organisation, number(action), digest, number(nonce))
+
+
+@dataclass(frozen=True, slots=True)
+class AllianceVote(_Message):
+    """The organisation votes for a proposal, named by its number and by what it would do."""
+
+    KIND = "healthtrust/alliance-vote/v1"
+    domain: bytes
+    organisation: bytes
+    proposal: int
+    action: int
+    args_digest: bytes
+
+    def _words(self) -> tuple[bytes, ...]:
+        return self.domain, self.organisation, word(self.proposal), word(self.action), self.args_digest
+
+    @classmethod
+    def _from_words(cls, words: list[bytes]) -> Self:
+        domain_, organisation, proposal, action, digest = words
+        return cls(domain_, organisation, number(proposal), number(action), digest)
+
+
 Message = (
     KeyBind
     | KeyAttest
@@ -320,6 +360,8 @@ Message = (
     | OrganisationKey
     | OrganisationLeave
     | LedgerAccount
+    | AllianceProposal
+    | AllianceVote
 )
 _KINDS: dict[bytes, type[Message]] = {kind_word(m.KIND): m for m in get_args(Message)}
 

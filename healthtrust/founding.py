@@ -1,4 +1,4 @@
-"""Founding the alliance of the embedded profile: contracts, member organisations, relayer account, document types.
+"""Founding the alliance on one machine: contracts, member organisations, relayer account, document types.
 
 Every step looks first at what the ledger already holds, so that it can be run at every start and after a crash in the middle.
 """
@@ -17,7 +17,7 @@ from gateway.client import Key
 from gateway.keyring import Keyring, load_or_create
 from gateway.ledger.actions import invite, vote
 from gateway.ledger.factory import open_ledger
-from gateway.ledger.membership import set_account
+from gateway.ledger.membership import set_account, signed
 from gateway.ledger.port import Call, Ledger
 from gateway.ledger.reasons import LedgerError, Reason
 from gateway.settings import Settings
@@ -50,6 +50,14 @@ class Party:
         """SM2 public key, x‖y."""
         return crypto.sm2_public(bytes.fromhex(self.ring.sm2))
 
+    def sign(self, message: bytes) -> bytes:
+        """r‖s of the message by its SM2 key."""
+        return crypto.sm2_sign(bytes.fromhex(self.ring.sm2), message)
+
+    def says(self, ledger: Ledger, call: Call) -> Call:
+        """A proposal or vote of ``gateway.ledger.actions``, signed."""
+        return signed(ledger, self.id, bytes.fromhex(self.ring.sm2), call)
+
     @property
     def machine(self) -> Key:
         """Its own signing key, for its machines."""
@@ -74,14 +82,15 @@ def custodian(settings: Settings, code: str) -> Party:
     return Party(code, gate.name, CUSTODIAN | READER, ring)
 
 
+def relayer(settings: Settings) -> Party:
+    """The gateway: a ledger account of the identity office, and no member of its own."""
+    return Party("", "", 0, load_or_create(settings.path("gateway", "keys.json"), "gateway"))
+
+
 def found_alliance(settings: Settings) -> None:
     """Make sure contracts, members, relayer account and document types are on the ledger. Raises LedgerError, DeployError."""
     first = registrar(settings)
-    x, y = first.public_key[:32], first.public_key[32:]
-    member = Member(first.id, first.code, x, y, first.roles, first.name)
-    chosen = settings.ledger
-    precompiles = Precompiles(chosen.sm2_precompile, chosen.sm3_precompile)
-    deploy(chosen.url, first.ledger_key, settings.alliance, member, settings.home / "contracts.json", precompiles)
+    (_found_on_fabric if settings.ledger.kind == "fabric" else _deploy)(settings, first)
     members = [first]
     for gate in settings.gates:
         newcomer = custodian(settings, gate.code)
@@ -90,6 +99,23 @@ def found_alliance(settings: Settings) -> None:
     with ledger_of(settings, first) as ledger:
         _allow_relayer(settings, ledger, first)
         _register_schemas(ledger)
+
+
+def _deploy(settings: Settings, first: Party) -> None:
+    x, y = first.public_key[:32], first.public_key[32:]
+    member = Member(first.id, first.code, x, y, first.roles, first.sign, first.name)
+    chosen = settings.ledger
+    precompiles = Precompiles(chosen.sm2_precompile, chosen.sm3_precompile)
+    deploy(chosen.url, first.ledger_key, settings.alliance, member, settings.home / "contracts.json", precompiles)
+
+
+def _found_on_fabric(settings: Settings, first: Party) -> None:
+    from gateway.ledger.fabric.found import Founder
+    from healthtrust.fabric import found_on_fabric
+
+    members = {first.code: [first.ledger_key, relayer(settings).ledger_key]}
+    members |= {gate.code: [custodian(settings, gate.code).ledger_key] for gate in settings.gates}
+    found_on_fabric(settings, Founder(first.id, first.code, first.public_key, first.roles), members)
 
 
 @contextmanager
@@ -135,19 +161,18 @@ def _vote_in(settings: Settings, members: list[Party], newcomer: Party, account:
     proposer, *others = members
     call = invite(newcomer.id, crypto.sm3(newcomer.name.encode()), newcomer.roles, newcomer.public_key, account)
     with ledger_of(settings, proposer) as ledger:
+        call = proposer.says(ledger, call)
         number = ledger.read(call)
         write(ledger, call)
         for other in others:
             if _status(ledger, newcomer.id) == INVITED:
                 return
             with ledger_of(settings, other) as voter:
-                write(voter, vote(number))
+                write(voter, other.says(voter, vote(number)))
 
 
 def _allow_relayer(settings: Settings, ledger: Ledger, owner: Party) -> None:
-    ring = load_or_create(settings.path("gateway", "keys.json"), "gateway")
-    relayer = Party("", "", 0, ring)
-    with ledger_of(settings, relayer) as own:
+    with ledger_of(settings, relayer(settings)) as own:
         account = own.info().account
     if ledger.read(Call("Alliance", "organisationOf", {"account": account})) != owner.id:
         write(ledger, set_account(ledger, owner.id, bytes.fromhex(owner.ring.sm2), account, True))

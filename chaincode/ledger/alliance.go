@@ -43,7 +43,7 @@ func found(f *frame, a foundArgs) (words.Word, error) {
 		call := words.EncodeABI(words.Kind(name), f.addressOf(name), uint32(1))
 		data := append(selector(registry, "publish"), call...)
 		execution := words.EncodeABI(f.addressOf(registry), words.Bytes(data))
-		if _, err := propose(f, proposeArgs{actionExecute, execution}); err != nil {
+		if _, err := f.openProposal(a.First.ID, actionExecute, execution); err != nil {
 			return words.Word{}, err
 		}
 	}
@@ -268,7 +268,7 @@ func (f *frame) setOrganisationKey(id, x, y words.Word) error {
 	return err
 }
 
-// writeOrganisationKey: the nonce grows with every key and every account, so that what was signed serves once.
+// writeOrganisationKey: the nonce grows with every key, account and proposal, so that what was signed serves once.
 func (f *frame) writeOrganisationKey(id words.Word, o organisation, x, y words.Word) (nonce words.Uint64, err error) {
 	if !national.OnCurve(x, y) {
 		return 0, refuse(errKeyOffCurve, field{"x", x}, field{"y", y})

@@ -42,16 +42,36 @@ func TestVotes(t *testing.T) {
 	c := w.member("hospital-c", "CMSP", 1, w.first, b)
 	number := len(contracts) + 2
 	w.propose(b, actionSuspend, words.EncodeABI(c.id))
-	w.refuses(errAlreadyVoted, b, "Alliance.vote", object{"proposal": number})
-	w.refuses(errUnknownProposal, b, "Alliance.vote", object{"proposal": number + 1})
-	w.refuses(errUnknownProposal, b, "Alliance.vote", object{"proposal": "18446744073709551616"})
-	w.must(w.first, "Alliance.vote", object{"proposal": number})
+	w.refuses(errAlreadyVoted, b, "Alliance.vote", w.vote(b, number))
+	w.refuses(errUnknownProposal, b, "Alliance.vote", object{"proposal": number + 1, "r": words.Word{}, "s": words.Word{}})
+	w.refuses(errUnknownProposal, b, "Alliance.vote", object{"proposal": "18446744073709551616", "r": words.Word{}, "s": words.Word{}})
+	w.must(w.first, "Alliance.vote", w.vote(w.first, number))
 	want := []string{"Alliance.Voted", "Alliance.OrganisationSuspended", "Alliance.Executed"}
 	if !reflect.DeepEqual(w.events(), want) {
 		t.Errorf("events %v", w.events())
 	}
-	w.refuses(errProposalClosed, w.first, "Alliance.vote", object{"proposal": number})
-	w.refuses(errWrongStatus, c, "Alliance.propose", object{"action": actionExpel, "args": words.Bytes(words.EncodeABI(b.id))})
+	w.refuses(errProposalClosed, w.first, "Alliance.vote", w.vote(w.first, number))
+	w.refuses(errWrongStatus, c, "Alliance.propose", w.proposal(c, actionExpel, words.EncodeABI(b.id)))
+}
+
+func TestStolenAccountsAreNoMajority(t *testing.T) {
+	w := newWorld(t)
+	thief := w.party("thief", "AMSP")
+	taken := words.EncodeABI(w.first.id, thief.x, thief.y)
+	forged := w.proposal(&party{id: w.first.id, private: thief.private}, actionRotateKey, taken)
+	w.refuses(errBadSignature, w.first, "Alliance.propose", forged)
+	b := w.member("hospital-b", "BMSP", 1, w.first)
+	said := w.proposal(w.first, actionSuspend, words.EncodeABI(b.id))
+	w.refuses(errBadSignature, w.first, "Alliance.propose", with(said, "action", actionExpel))
+	w.refuses(errBadSignature, w.first, "Alliance.propose", with(said, "args", words.Bytes(words.EncodeABI(w.first.id))))
+	w.refuses(errBadSignature, b, "Alliance.propose", said)
+	w.must(w.first, "Alliance.propose", said)
+	w.refuses(errBadSignature, w.first, "Alliance.propose", said)
+	number := len(contracts) + 1
+	w.refuses(errBadSignature, b, "Alliance.vote", w.vote(w.first, number))
+	w.refuses(errBadSignature, b, "Alliance.vote", w.vote(&party{id: b.id, private: thief.private}, number))
+	w.propose(w.first, actionExpel, words.EncodeABI(b.id))
+	w.refuses(errBadSignature, b, "Alliance.vote", with(w.vote(b, number), "proposal", number+1))
 }
 
 func TestAProposalEnds(t *testing.T) {
@@ -59,7 +79,7 @@ func TestAProposalEnds(t *testing.T) {
 	b := w.member("hospital-b", "BMSP", 1, w.first)
 	w.propose(b, actionSuspend, words.EncodeABI(w.first.id))
 	w.pass(votingPeriod * time.Second)
-	w.refuses(errProposalClosed, w.first, "Alliance.vote", object{"proposal": len(contracts) + 1})
+	w.refuses(errProposalClosed, w.first, "Alliance.vote", w.vote(w.first, len(contracts)+1))
 }
 
 func TestVotesOfTheDepartedDoNotCount(t *testing.T) {
@@ -68,7 +88,7 @@ func TestVotesOfTheDepartedDoNotCount(t *testing.T) {
 	c := w.member("hospital-c", "CMSP", 1, w.first, b)
 	w.propose(c, actionSetRoles, words.EncodeABI(b.id, uint32(3)))
 	w.decide(actionExpel, words.EncodeABI(c.id), w.first, b)
-	w.must(b, "Alliance.vote", object{"proposal": len(contracts) + 2})
+	w.must(b, "Alliance.vote", w.vote(b, len(contracts)+2))
 	var p proposal
 	w.read(&p, "Alliance.proposalOf", object{"proposal": len(contracts) + 2})
 	if p.Executed || len(p.Voters) != 2 {
@@ -83,6 +103,7 @@ func TestWhatVotesDo(t *testing.T) {
 	w.decide(actionSetRoles, words.EncodeABI(b.id, uint32(4)), both...)
 	fresh := w.party("fresh", "BMSP")
 	w.decide(actionRotateKey, words.EncodeABI(b.id, fresh.x, fresh.y), both...)
+	b.private = fresh.private
 	w.decide(actionSuspend, words.EncodeABI(b.id), both...)
 	w.decide(actionRestore, words.EncodeABI(b.id), w.first)
 	var o organisationView
@@ -91,7 +112,7 @@ func TestWhatVotesDo(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 	w.decide(actionExpel, words.EncodeABI(b.id), both...)
-	w.refuses(errLastMember, w.first, "Alliance.propose", object{"action": actionExpel, "args": words.Bytes(words.EncodeABI(w.first.id))})
+	w.refuses(errLastMember, w.first, "Alliance.propose", w.proposal(w.first, actionExpel, words.EncodeABI(w.first.id)))
 }
 
 func TestVotesThatCannotBeDone(t *testing.T) {
@@ -126,7 +147,7 @@ func TestVotesThatCannotBeDone(t *testing.T) {
 		{errNoCode, actionExecute, w.execution(registry, "publish", words.Kind(consent), other.account.address, uint32(2))},
 		{errNotAMember, actionExecute, w.execution(evidence, "record", unknown, unknown)},
 	} {
-		w.refuses(c.name, w.first, "Alliance.propose", object{"action": c.action, "args": words.Bytes(c.args)})
+		w.refuses(c.name, w.first, "Alliance.propose", w.proposal(w.first, c.action, c.args))
 	}
 }
 
@@ -231,7 +252,7 @@ func TestLeavingAndComingBack(t *testing.T) {
 	if w.read(&active, "Alliance.activeMembers", object{}); active != 2 {
 		t.Errorf("%d active", active)
 	}
-	r, s = rs(w.first.sign(t, kindAllianceLeave, d, w.first.id, words.FromUint64(1)))
+	r, s = rs(w.first.sign(t, kindAllianceLeave, d, w.first.id, words.FromUint64(3)))
 	w.must(w.first, "Alliance.leave", object{"r": r, "s": s})
 	nonce := words.FromUint64(3)
 	r, s = rs(b.sign(t, kindAllianceLeave, d, b.id, nonce))

@@ -70,7 +70,11 @@ func memberOf(f *frame, a accountArgs) (memberView, error) {
 	return memberView{id, o.Status, o.Roles}, nil
 }
 
-func proposalOf(f *frame, a voteArgs) (proposal, error) {
+type proposalArgs struct {
+	Proposal words.Uint256 `json:"proposal"`
+}
+
+func proposalOf(f *frame, a proposalArgs) (proposal, error) {
 	_, p, err := f.proposal(a.Proposal)
 	return p, err
 }

@@ -214,6 +214,7 @@ func TestMessageVectors(t *testing.T) {
 		PublicKey    words.Bytes
 		Organisation words.Word
 		Account      words.Address
+		Arguments    words.Word
 		Consent      words.Word
 		Commitment   words.Word
 		Old          words.Word
@@ -245,6 +246,10 @@ func TestMessageVectors(t *testing.T) {
 		"organisation-key": message(kindOrganisationKey, v.Domain, v.Organisation, x, y, nonce),
 		"alliance-leave":   message(kindAllianceLeave, v.Domain, v.Organisation, nonce),
 		"ledger-account":   message(kindLedgerAccount, v.Domain, v.Organisation, v.Account.Word(), words.FromBool(true), nonce),
+		"alliance-proposal": message(kindAllianceProposal, v.Domain, v.Organisation,
+			words.FromUint64(actionRotateKey), v.Arguments, nonce),
+		"alliance-vote": message(kindAllianceVote, v.Domain, v.Organisation,
+			words.FromUint64(3), words.FromUint64(actionRotateKey), v.Arguments),
 	}
 	signerX, signerY := words.Word(v.Signer.PublicKey[:32]), words.Word(v.Signer.PublicKey[32:])
 	for _, list := range []map[string]signed{v.Messages, v.OrganisationMessages} {

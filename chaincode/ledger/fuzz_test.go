@@ -26,7 +26,7 @@ func FuzzInvoke(f *testing.F) {
 	}
 	f.Add("Consent.decide", asked, scope, false)
 	f.Add(string(evidenceCall[0]), evidenceCall[1], []byte(nil), true)
-	execution, err := words.EncodeJSON(object{"action": actionExecute, "args": words.Bytes(w.execution(registry, "freeze", words.Kind(consent)))})
+	execution, err := words.EncodeJSON(w.proposal(w.first, actionExecute, w.execution(registry, "freeze", words.Kind(consent))))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -60,7 +60,9 @@ func FuzzVote(f *testing.F) {
 	f.Add(uint8(actionExecute), w.execution(registry, "thaw", words.Kind(consent)))
 	f.Add(uint8(actionExecute), words.EncodeABI(w.address(consent), words.Bytes(selector(consent, "domain"))))
 	f.Fuzz(func(t *testing.T, action uint8, data []byte) {
-		args, err := words.EncodeJSON(object{"action": action, "args": words.Bytes(data)})
+		own := *w
+		own.t = t
+		args, err := words.EncodeJSON(own.proposal(w.first, int(action), data))
 		if err != nil {
 			t.Fatal(err)
 		}

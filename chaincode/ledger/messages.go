@@ -15,6 +15,8 @@ var (
 	kindKeyVeto          = words.Kind("healthtrust/key-veto/v1")
 	kindOrganisationKey  = words.Kind("healthtrust/organisation-key/v1")
 	kindAllianceLeave    = words.Kind("healthtrust/alliance-leave/v1")
+	kindAllianceProposal = words.Kind("healthtrust/alliance-proposal/v1")
+	kindAllianceVote     = words.Kind("healthtrust/alliance-vote/v1")
 	kindLedgerAccount    = words.Kind("healthtrust/ledger-account/v1")
 	kindConsentGrant     = words.Kind("healthtrust/consent-grant/v1")
 	kindConsentAmend     = words.Kind("healthtrust/consent-amend/v1")

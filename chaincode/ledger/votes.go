@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"healthtrust/chaincode/national"
 	"healthtrust/chaincode/words"
 )
 
@@ -28,6 +29,8 @@ func proposalKey(number uint64) string { return key(alliance, "proposal", number
 type proposeArgs struct {
 	Action uint8       `json:"action"`
 	Args   words.Bytes `json:"args"`
+	R      words.Word  `json:"r"`
+	S      words.Word  `json:"s"`
 }
 
 // propose opens a proposal and votes for it; executed at once if that vote suffices.
@@ -35,31 +38,50 @@ func propose(f *frame, a proposeArgs) (words.Uint256, error) {
 	if a.Action > actionExecute {
 		return words.Uint256{}, refuse(errRevertedWithoutData)
 	}
-	id, _, err := f.activeMember()
+	id, o, err := f.activeMember()
 	if err != nil {
 		return words.Uint256{}, err
 	}
+	digest, nonce := national.Hash(a.Args), words.FromUint64(uint64(o.KeyNonce))
+	signed := message(kindAllianceProposal, f.domain(alliance), id, words.FromUint64(uint64(a.Action)), digest, nonce)
+	if err := requireSigned(o, signed, a.R, a.S); err != nil {
+		return words.Uint256{}, err
+	}
+	o.KeyNonce++
+	save(f, organisationKey(id), o)
+	return f.openProposal(id, a.Action, a.Args)
+}
+
+// openProposal: the founder's publications need no signature beside the founding itself.
+func (f *frame) openProposal(id words.Word, action uint8, args words.Bytes) (words.Uint256, error) {
 	counter := key(alliance, "proposals")
 	number := load[words.Uint64](f, counter)
 	save(f, counter, number+1)
 	expires := words.Uint64(f.time + votingPeriod)
-	f.emit(alliance, eventProposed, field{"proposal", number}, field{"organisation", id}, field{"action", a.Action},
-		field{"args", a.Args}, field{"expires", expires})
-	opened := proposal{a.Action, a.Args, expires, false, []words.Word{}}
+	f.emit(alliance, eventProposed, field{"proposal", number}, field{"organisation", id}, field{"action", action},
+		field{"args", args}, field{"expires", expires})
+	opened := proposal{action, args, expires, false, []words.Word{}}
 	return words.Uint256(words.FromUint64(uint64(number))), cast(f, uint64(number), opened, id)
 }
 
 type voteArgs struct {
 	Proposal words.Uint256 `json:"proposal"`
+	R        words.Word    `json:"r"`
+	S        words.Word    `json:"s"`
 }
 
 func vote(f *frame, a voteArgs) (none, error) {
-	id, _, err := f.activeMember()
+	id, o, err := f.activeMember()
 	if err != nil {
 		return none{}, err
 	}
 	number, p, err := f.proposal(a.Proposal)
 	if err != nil {
+		return none{}, err
+	}
+	decided := []words.Word{words.Word(a.Proposal), words.FromUint64(uint64(p.Action)), national.Hash(p.Args)}
+	signed := message(append([]words.Word{kindAllianceVote, f.domain(alliance), id}, decided...)...)
+	if err := requireSigned(o, signed, a.R, a.S); err != nil {
 		return none{}, err
 	}
 	return none{}, cast(f, number, p, id)

@@ -191,7 +191,27 @@ func (w *world) pass(d time.Duration) { w.now = w.now.Add(d) }
 // propose is a vote's opening with the arguments as bytes.
 func (w *world) propose(by *party, action int, args []byte) {
 	w.t.Helper()
-	w.must(by, "Alliance.propose", object{"action": action, "args": words.Bytes(args)})
+	w.must(by, "Alliance.propose", w.proposal(by, action, args))
+}
+
+// proposal is the arguments of a signed proposal.
+func (w *world) proposal(by *party, action int, args []byte) object {
+	w.t.Helper()
+	var k organisationKeyView
+	w.read(&k, "Alliance.keyOf", object{"id": by.id})
+	digest, nonce := national.Hash(args), words.FromUint64(uint64(k.Nonce))
+	r, s := rs(by.sign(w.t, kindAllianceProposal, w.domain(alliance), by.id, words.FromUint64(uint64(action)), digest, nonce))
+	return object{"action": action, "args": words.Bytes(args), "r": r, "s": s}
+}
+
+// vote is the arguments of a signed vote.
+func (w *world) vote(by *party, number int) object {
+	w.t.Helper()
+	var p proposal
+	w.read(&p, "Alliance.proposalOf", object{"proposal": number})
+	decided := []words.Word{words.FromUint64(uint64(number)), words.FromUint64(uint64(p.Action)), national.Hash(p.Args)}
+	r, s := rs(by.sign(w.t, append([]words.Word{kindAllianceVote, w.domain(alliance), by.id}, decided...)...))
+	return object{"proposal": number, "r": r, "s": s}
 }
 
 // member invites an organisation (the votes of all given members suffice) and lets it join.
@@ -213,12 +233,12 @@ func (w *world) invite(p *party, roles uint32, voters ...*party) {
 func (w *world) decide(action int, args []byte, voters ...*party) {
 	w.t.Helper()
 	var number words.Uint64
-	opened := w.must(voters[0], "Alliance.propose", object{"action": action, "args": words.Bytes(args)})
+	opened := w.must(voters[0], "Alliance.propose", w.proposal(voters[0], action, args))
 	if err := json.Unmarshal(opened, &number); err != nil {
 		w.t.Fatal(err)
 	}
 	for _, v := range voters[1:] {
-		w.must(v, "Alliance.vote", object{"proposal": number})
+		w.must(v, "Alliance.vote", w.vote(v, int(number)))
 	}
 	var p proposal
 	w.read(&p, "Alliance.proposalOf", object{"proposal": number})

@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,8 @@ from eth_utils.crypto import keccak
 from contracts.script.compile import ARTIFACTS
 from core import crypto
 from core.errors import ForPeople
+from core.ids import ledger_id
+from core.messages import AllianceProposal, domain
 
 KIND = "healthtrust/contracts"
 GAS = 12_000_000
@@ -54,13 +56,14 @@ class DeployError(ForPeople):
 @dataclass(frozen=True)
 class Member:
     """The first member of the alliance. ``id``: organisation id (32 bytes); ``x``, ``y``: its SM2 key (32 bytes each);
-    ``roles``: bits of docs/ledger.md."""
+    ``roles``: bits of docs/ledger.md; ``sign``: r‖s of a message by that key, wherever it lies."""
 
     id: bytes
     code: str
     x: bytes
     y: bytes
     roles: int
+    sign: Callable[[bytes], bytes]
     name: str = ""
 
 
@@ -182,18 +185,21 @@ class Chain:
 def _sign(chain: Chain, account: LocalAccount, alliance_name: str, first: Member, precompiles: Precompiles) -> dict[str, Any]:
     """All transactions, signed: ten deployments, then ten publications through an alliance vote of one."""
     chain_id, genesis = chain.identity()
-    nonce = int(chain.ask("eth_getTransactionCount", account.address, "pending"), 16)
+    nonce, salt = int(chain.ask("eth_getTransactionCount", account.address, "pending"), 16), secrets.token_bytes(32)
     addresses = {name: created_address(account.address, nonce + i) for i, name in enumerate(CONTRACTS)}
     calls: list[tuple[str, bytes]] = [
-        ("", _init_code(name, addresses, account.address, alliance_name, first, precompiles)) for name in CONTRACTS
+        ("", _init_code(name, addresses, account.address, (alliance_name, salt), first, precompiles)) for name in CONTRACTS
     ]
-    calls += [(addresses["Alliance"], _publication(addresses["Registry"], name, addresses[name])) for name in CONTRACTS]
+    alliance = addresses["Alliance"]
+    where = domain(ledger_id(alliance_name, salt), bytes.fromhex(alliance[2:]))
+    # The nonce is 1 after joining and grows with every proposal.
+    calls += [(alliance, _publication(addresses, name, where, first, n)) for n, name in enumerate(CONTRACTS, 1)]
     raws = [_signed(account, chain_id, nonce + i, to, data) for i, (to, data) in enumerate(calls)]
     return {"kind": KIND, "version": 1, "chainId": chain_id, "genesis": genesis, "contracts": addresses, "transactions": raws}
 
 
 def _init_code(
-    name: str, addresses: Mapping[str, str], deployer: str, alliance_name: str, first: Member, precompiles: Precompiles
+    name: str, addresses: Mapping[str, str], deployer: str, alliance: tuple[str, bytes], first: Member, precompiles: Precompiles
 ) -> bytes:
     types = ["address"] * len(CONTRACTS[name])
     values: list[Any] = [addresses[n] for n in CONTRACTS[name]]
@@ -202,14 +208,18 @@ def _init_code(
     elif name == "Alliance":
         types += ["string", "bytes32", "(bytes32,bytes32,uint32,bytes32,bytes32,address)"]
         digest = crypto.sm3((first.name or first.code).encode())
-        values += [alliance_name, secrets.token_bytes(32), (first.id, digest, first.roles, first.x, first.y, deployer)]
+        values += [*alliance, (first.id, digest, first.roles, first.x, first.y, deployer)]
     return bytes.fromhex(artifact(name)["bytecode"][2:]) + encode(types, values)
 
 
-def _publication(registry: str, name: str, address: str) -> bytes:
-    publish = _selector("publish(bytes32,address,uint32)") + encode(["bytes32", "address", "uint32"], [name.encode(), address, 1])
-    args = encode(["address", "bytes"], [registry, publish])
-    return _selector("propose(uint8,bytes)") + encode(["uint8", "bytes"], [EXECUTE, args])
+def _publication(addresses: Mapping[str, str], name: str, where: bytes, first: Member, nonce: int) -> bytes:
+    """Call data of the first member's signed proposal to publish a contract."""
+    values = [name.encode(), addresses[name], 1]
+    publish = _selector("publish(bytes32,address,uint32)") + encode(["bytes32", "address", "uint32"], values)
+    args = encode(["address", "bytes"], [addresses["Registry"], publish])
+    signature = first.sign(AllianceProposal(where, first.id, EXECUTE, crypto.sm3(args), nonce).pack())
+    call = [EXECUTE, args, signature[:32], signature[32:]]
+    return _selector("propose(uint8,bytes,bytes32,bytes32)") + encode(["uint8", "bytes", "bytes32", "bytes32"], call)
 
 
 def _signed(account: LocalAccount, chain_id: int, nonce: int, to: str, data: bytes) -> str:

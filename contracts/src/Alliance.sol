@@ -68,8 +68,13 @@ contract Alliance is IAlliance {
     }
 
     /// @inheritdoc IAlliance
-    function propose(Action action, bytes calldata args) external returns (uint256 proposal) {
+    function propose(Action action, bytes calldata args, bytes32 r, bytes32 s) external returns (uint256 proposal) {
         bytes32 caller = _activeCaller();
+        Organisation storage o = _organisations[caller];
+        bytes32 digest = _crypto.hash(args);
+        uint256 nonce = o.keyNonce;
+        _requireSigned(caller, abi.encode(Messages.ALLIANCE_PROPOSAL, _domain, caller, uint256(action), digest, nonce), r, s);
+        ++o.keyNonce;
         proposal = _proposals.length;
         Proposal storage p = _proposals.push();
         p.action = action;
@@ -80,9 +85,13 @@ contract Alliance is IAlliance {
     }
 
     /// @inheritdoc IAlliance
-    function vote(uint256 proposal) external {
+    function vote(uint256 proposal, bytes32 r, bytes32 s) external {
         bytes32 caller = _activeCaller();
         if (proposal >= _proposals.length) revert UnknownProposal(proposal);
+        Proposal storage p = _proposals[proposal];
+        uint256 action = uint256(p.action);
+        bytes32 digest = _crypto.hash(p.args);
+        _requireSigned(caller, abi.encode(Messages.ALLIANCE_VOTE, _domain, caller, proposal, action, digest), r, s);
         _vote(proposal, caller);
     }
 
@@ -293,7 +302,7 @@ contract Alliance is IAlliance {
         emit KeyRotated(id, x, y, o.keyNonce);
     }
 
-    /// @dev The nonce grows with every key and every account, so that what was signed serves once.
+    /// @dev The nonce grows with every key, account and proposal, so that what was signed serves once.
     function _writeKey(Organisation storage o, bytes32 x, bytes32 y) private {
         if (!_crypto.isOnCurve(x, y)) revert KeyOffCurve(x, y);
         (o.x, o.y, o.z) = (x, y, _crypto.zOf(x, y));

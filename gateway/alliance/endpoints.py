@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from gateway.alliance import service
-from gateway.alliance.schemas import AllianceOut, InviteIn, MoveIn, OrganisationOut, ProfileIn, VoteIn
+from gateway.alliance.schemas import (
+    AllianceNonceOut,
+    AllianceOut,
+    InviteIn,
+    MoveIn,
+    OrganisationOut,
+    ProfileIn,
+    ProposalOut,
+    VoteIn,
+)
 from gateway.deps import Ctx
 from gateway.http import guard, router
 from gateway.identity.caller import ANYONE_KNOWN, ORGANISATION
 from gateway.operation.schemas import Accepted
-from gateway.types import Word
+from gateway.types import Uint, Word
 
 routes = router("alliance", "/alliance")
 organisation_routes = router("organisations", "/organisations")
@@ -18,6 +27,18 @@ organisation_routes = router("organisations", "/organisations")
 def alliance(ctx: Ctx) -> AllianceOut:
     """The alliance and how it decides."""
     return service.alliance(ctx)
+
+
+@routes.get("/nonce", **guard(ORGANISATION))
+def nonce(ctx: Ctx) -> AllianceNonceOut:
+    """Domain and nonce of our organisation's next proposal."""
+    return service.next_proposal(ctx)
+
+
+@routes.get("/proposals/{proposal}", **guard(ORGANISATION))
+def proposal(ctx: Ctx, proposal: Uint) -> ProposalOut:
+    """What a proposal would do, and who voted for it."""
+    return service.proposal(ctx, proposal)
 
 
 @routes.post("/votes", status_code=202, **guard(ORGANISATION))

@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from gateway.types import Line, Model, PublicKey, Word
+from gateway.types import Line, Model, PublicKey, Signature, Uint, Word
 
 STATUS = ("none", "active", "suspended", "left", "invited")
 ROLE_NAMES = ("custodian", "reader", "registrar", "auditor", "operator")
 RoleName = Literal["custodian", "reader", "registrar", "auditor", "operator"]
+PROPOSED = Field(description="Our organisation's, over alliance-proposal (docs/formats.md §4)")
 Account = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{40}$")]
 
 
@@ -48,6 +49,7 @@ class InviteIn(Model):
     roles: Annotated[list[RoleName], Field(max_length=5)]
     publicKey: PublicKey
     account: Account
+    signature: Signature = PROPOSED
 
 
 class ProfileIn(Model):
@@ -62,9 +64,29 @@ class MoveIn(Model):
     """What shall happen to a member; with more than one active member this opens a proposal the others vote on."""
 
     action: Literal["suspend", "restore", "expel"]
+    signature: Signature = PROPOSED
 
 
 class VoteIn(Model):
     """A vote for an open proposal."""
 
-    proposal: Annotated[int, Field(ge=0, lt=2**53)]
+    proposal: Uint
+    signature: Signature = Field(description="Our organisation's, over alliance-vote (docs/formats.md §4)")
+
+
+class AllianceNonceOut(Model):
+    """What the next proposal of our organisation carries."""
+
+    domain: Word
+    nonce: int
+
+
+class ProposalOut(Model):
+    """A proposal as the ledger holds it. A vote signs ``action`` and SM3 of ``args``, so that it counts for nothing else."""
+
+    proposal: int
+    action: int
+    args: str = Field(description="0x hex of the encoded arguments, docs/ledger.md")
+    expires: int
+    executed: bool
+    voters: list[Word]

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from core import crypto
 from core.canonical import nfc
-from core.crypto.encoding import parse_public
+from core.crypto.encoding import parse_public, parse_signature
 from core.errors import NotFound
 from core.hexes import to_bytes, to_hex
 from core.ids import organisation_id
 from gateway.alliance.errors import ProfileMismatch
 from gateway.alliance.models import OrganisationProfile
-from gateway.alliance.schemas import ROLE_NAMES, STATUS, AllianceOut, InviteIn, MoveIn, OrganisationOut, ProfileIn, VoteIn
+from gateway.alliance.schemas import (
+    ROLE_NAMES,
+    STATUS,
+    AllianceNonceOut,
+    AllianceOut,
+    InviteIn,
+    MoveIn,
+    OrganisationOut,
+    ProfileIn,
+    ProposalOut,
+    VoteIn,
+)
 from gateway.deps import Context
 from gateway.identity.credentials import require_our_organisation
 from gateway.identity.registry import ACTIVE, CUSTODIAN
-from gateway.ledger import actions
+from gateway.ledger import actions, membership
 from gateway.ledger.port import Call
+from gateway.ledger.reasons import LedgerError, Reason
 from gateway.operation import service as operations
 from gateway.operation.schemas import Accepted
+from gateway.problem import SignatureWrong
 
 _MOVES = {"suspend": actions.suspend, "restore": actions.restore, "expel": actions.expel}
 
@@ -107,16 +120,56 @@ def invite(ctx: Context, body: InviteIn) -> Accepted:
     roles = sum(1 << ROLE_NAMES.index(r) for r in set(body.roles))
     ctx.db.merge(OrganisationProfile(organisation=id, code=body.code, name=body.name, gate=None))
     call = actions.invite(id, name_digest(body.name), roles, public, body.account)
-    return operations.store(ctx, "alliance.invite", call, to_hex(id))
+    return operations.store(ctx, "alliance.invite", _proposed(ctx, call, body.signature), to_hex(id))
 
 
 def move(ctx: Context, id: str, body: MoveIn) -> Accepted:
     """Propose to suspend, restore or expel a member."""
     require_our_organisation(ctx)
-    return operations.store(ctx, f"alliance.{body.action}", _MOVES[body.action](to_bytes(id)), id)
+    call = _proposed(ctx, _MOVES[body.action](to_bytes(id)), body.signature)
+    return operations.store(ctx, f"alliance.{body.action}", call, id)
 
 
 def vote(ctx: Context, body: VoteIn) -> Accepted:
     """Vote for an open proposal."""
     require_our_organisation(ctx)
-    return operations.store(ctx, "alliance.vote", actions.vote(body.proposal))
+    proposal(ctx, body.proposal)
+    call = actions.vote(body.proposal)
+    words = membership.vote_words(ctx.ledger, ctx.caller.word, call)
+    return operations.store(ctx, "alliance.vote", _signed(ctx, call, words, body.signature))
+
+
+def next_proposal(ctx: Context) -> AllianceNonceOut:
+    """Domain and nonce of our organisation's next proposal."""
+    nonce = int(ctx.read("Alliance", "keyOf", id=ctx.caller.word)["nonce"])
+    return AllianceNonceOut(domain=to_hex(ctx.gateway.domain("Alliance")), nonce=nonce)
+
+
+def proposal(ctx: Context, number: int) -> ProposalOut:
+    """What a proposal would do. Raises NotFound."""
+    try:
+        held = ctx.read("Alliance", "proposalOf", proposal=number)
+    except LedgerError as error:
+        if error.reason is Reason.REJECTED:
+            raise NotFound from error
+        raise
+    return ProposalOut(
+        proposal=number,
+        action=held["action"],
+        args=to_hex(held["args"]),
+        expires=held["expires"],
+        executed=held["executed"],
+        voters=[to_hex(v) for v in held["voters"]],
+    )
+
+
+def _proposed(ctx: Context, call: Call, signature: str) -> Call:
+    return _signed(ctx, call, membership.proposal_words(ctx.ledger, ctx.caller.word, call), signature)
+
+
+def _signed(ctx: Context, call: Call, words: bytes, signature: str) -> Call:
+    """The call with the calling organisation's signature over these words, as the contract will check it."""
+    raw = parse_signature(to_bytes(signature, None))
+    if not crypto.sm2_verify(ctx.caller.public, words, raw):
+        raise SignatureWrong
+    return membership.with_signature(call, raw)

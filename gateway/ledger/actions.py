@@ -1,5 +1,7 @@
 """What the alliance can decide by vote, as the bytes ``Alliance.propose`` takes (ABI encoding on every ledger).
 
+These calls are not whole yet: ``gateway.ledger.membership.signed`` adds the signature of the member that proposes or votes.
+
 Numbers are those of ``Action`` in contracts/src/types/Types.sol.
 """
 

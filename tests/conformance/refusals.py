@@ -14,6 +14,7 @@ from tests.support.world import Organisation, World, carry_out
 
 def refused(world: World, member: Organisation, call: Call) -> str:
     """The refusal in full, the same whether the write is tried out or really sent; then nothing is reported."""
+    call = world.signed(member, call)
     with pytest.raises(LedgerError) as tried:
         member.ledger.read(call)
     assert tried.value.reason is Reason.REJECTED

@@ -6,10 +6,10 @@ import secrets
 
 from core import crypto
 from core.messages import OrganisationKey, OrganisationLeave
-from gateway.ledger import actions
+from gateway.ledger import actions, membership
 from gateway.ledger.membership import set_account
 from gateway.ledger.port import Call
-from tests.conformance.refusals import name_of, refused
+from tests.conformance.refusals import name_of, refused, with_args
 from tests.support.world import CUSTODIAN, READER, Organisation, World, grant_call, invitation
 
 ACTIVE, SUSPENDED, LEFT, INVITED = 1, 2, 3, 4
@@ -160,6 +160,35 @@ def test_c151_a_new_invitation_lets_go_of_the_accounts_before_it(fresh: World) -
     for old in (member, other):
         assert fresh.ledger.read(Call("Alliance", "organisationOf", {"account": old.account})) == bytes(32)
         assert refused(fresh, old, fresh.batch(member, b"\1" * 32, 1)) == f"NotAMember({old.account})"
+
+
+def test_c153_stolen_accounts_are_no_majority(fresh: World) -> None:
+    """What is proposed or voted for without the member's SM2 key, or signed for something else, decides nothing."""
+    thief, member = newcomer(fresh), fresh.hospital
+    call = actions.expel(member.id)
+    forged = membership.signed(fresh.ledger, fresh.operator.id, thief.sm2.private, call)
+    assert refused(fresh, fresh.operator, forged) == "BadSignature"
+    said = fresh.signed(fresh.operator, call)
+    assert refused(fresh, fresh.platform, said) == "BadSignature"
+    assert refused(fresh, fresh.operator, with_args(said, action=int(actions.Action.SUSPEND))) == "BadSignature"
+    number = fresh.send((fresh.operator, said))[0].events[0].args["proposal"]
+    assert refused(fresh, fresh.operator, said) == "BadSignature"
+    vote = actions.vote(number)
+    for wrong in (
+        fresh.signed(fresh.operator, vote),
+        membership.signed(fresh.ledger, fresh.platform.id, thief.sm2.private, vote),
+    ):
+        assert refused(fresh, fresh.platform, wrong) == "BadSignature"
+    assert status(fresh, member) == ACTIVE
+
+
+def test_c154_a_vote_serves_for_the_proposal_it_names(fresh: World) -> None:
+    calls = (actions.suspend(fresh.hospital.id), actions.expel(fresh.hospital.id))
+    first, second = (fresh.send((fresh.operator, c))[0].events[0].args["proposal"] for c in calls)
+    said = fresh.signed(fresh.platform, actions.vote(first))
+    assert refused(fresh, fresh.platform, with_args(said, proposal=second)) == "BadSignature"
+    fresh.send((fresh.platform, said))
+    assert status(fresh, fresh.hospital) == SUSPENDED
 
 
 def test_c040_roles_are_set_by_vote_and_only_known_ones(fresh: World) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +85,8 @@ class Lab:
         self.chain.ask("evm_setAutomine", True)
         self.home = home
         self.first = new_organisation("FIRST")
-        member = Member(self.first.id, "FIRST", self.first.pair.public[:32], self.first.pair.public[32:], ALL_ROLES)
-        self.deployed = deploy(self.node.url, self.first.account.key, "测试联盟", member, home / "contracts.json")
+        path = home / "contracts.json"
+        self.deployed = deploy(self.node.url, self.first.account.key, "测试联盟", founder(self.first), path)
         self.abis = abi.load([*CONTRACTS, "Harness"])
         self.addresses = {**self.deployed["contracts"], "Harness": HARNESS}
         self.chain.ask("anvil_setCode", HARNESS, artifact("Harness")["deployedBytecode"])
@@ -132,10 +133,24 @@ class Lab:
         address = bytes.fromhex(self.addresses[contract][2:])
         return crypto.sm3(kind_word("healthtrust/domain/v1") + self.ledger_id + word(address))
 
-    def propose(self, action: int, types: Sequence[str], values: Sequence[Any], by: LocalAccount | None = None) -> int:
-        """Open a proposal; its number."""
-        events = self.send("Alliance", "propose", by, action=action, args=encode(types, values))
+    def propose(self, action: int, types: Sequence[str], values: Sequence[Any], signer: crypto.KeyPair | None = None) -> int:
+        """The first member opens a proposal; its number."""
+        events = self.send("Alliance", "propose", **self.proposal(action, encode(types, values), signer=signer))
         return int(next(args["proposal"] for name, args in events if name == "Proposed"))
+
+    def proposal(
+        self, action: int, args: bytes, by: Organisation | None = None, signer: crypto.KeyPair | None = None
+    ) -> dict[str, Any]:
+        """Arguments of Alliance.propose, signed by the member (the first)."""
+        said = self.said("alliance-proposal", by, signer, action, crypto.sm3(args))
+        return {"action": action, "args": args, **said}
+
+    def vote(self, proposal: int, by: Organisation | None = None, signer: crypto.KeyPair | None = None) -> dict[str, Any]:
+        """Arguments of Alliance.vote, signed by the member (the first) over what the proposal would do."""
+        member, held = by or self.first, self.read("Alliance", "proposalOf", proposal=proposal)
+        words = (member.id, proposal, held["action"], crypto.sm3(held["args"]))
+        text = message("alliance-vote", self.domain("Alliance"), *words)
+        return {"proposal": proposal, **rs(crypto.sm2_sign((signer or member.pair).private, text))}
 
     def invite(self, code: str, roles: int = ALL_ROLES) -> Organisation:
         """A new member, voted in by the first member alone, joined."""
@@ -276,6 +291,12 @@ class Lab:
         contract = next(n for n, a in self.addresses.items() if a.lower() == log["address"].lower())
         spec = self.abis.events[contract, log["topics"][0]]
         return spec.name, spec.decode(log["topics"], log["data"])
+
+
+def founder(first: Organisation) -> Member:
+    """The first member as a deployment takes it."""
+    x, y = halves(first.pair.public)
+    return Member(first.id, first.code, x, y, ALL_ROLES, partial(crypto.sm2_sign, first.pair.private))
 
 
 def new_organisation(code: str) -> Organisation:

@@ -6,6 +6,7 @@ import secrets
 from typing import Any
 
 import pytest
+from eth_abi.abi import encode
 from eth_account import Account
 
 from core import crypto
@@ -20,6 +21,8 @@ from tests.contracts.lab import (
     SUSPEND,
     Lab,
     Organisation,
+    Person,
+    halves,
     new_organisation,
     rs,
 )  # fmt: skip
@@ -50,7 +53,7 @@ def voted(lab: Lab, members: list[Organisation], action: int, types: list[str], 
     for voter in members[1:]:
         if lab.read("Alliance", "proposalOf", proposal=proposal)["executed"]:
             break
-        lab.send("Alliance", "vote", voter.account, proposal=proposal)
+        lab.send("Alliance", "vote", voter.account, **lab.vote(proposal, voter))
     assert lab.read("Alliance", "proposalOf", proposal=proposal)["executed"]
     return proposal
 
@@ -66,7 +69,7 @@ def test_the_first_member_and_the_ledger_id(lab: Lab) -> None:
 def test_invited_is_not_yet_a_member(fresh: Lab) -> None:
     other = fresh.invite("OTHER")
     assert status(fresh, other) == INVITED
-    assert fresh.reason("Alliance", "propose", other.account, action=SUSPEND, args=fresh.first.id) == "WrongStatus"
+    assert fresh.reason("Alliance", "propose", other.account, **fresh.proposal(SUSPEND, fresh.first.id, other)) == "WrongStatus"
     assert fresh.reason("Evidence", "record", other.account, kind=b"x".ljust(32), digest=secrets.token_bytes(32)) == "NotActive"
     assert fresh.reason("Alliance", "join", Account.create(), organisation=other.id) == "NotAMember"
     assert fresh.reason("Alliance", "join", Account.create(), organisation=bytes(32)) == "NotAMember"
@@ -97,7 +100,7 @@ def test_strictly_more_than_half(fresh: Lab, members: int, needed: int) -> None:
     for votes, voter in enumerate(all_[1:], 1):
         assert fresh.read("Alliance", "proposalOf", proposal=proposal)["executed"] == (votes >= needed)
         if votes < needed:
-            fresh.send("Alliance", "vote", voter.account, proposal=proposal)
+            fresh.send("Alliance", "vote", voter.account, **fresh.vote(proposal, voter))
     assert fresh.read("Alliance", "proposalOf", proposal=proposal)["executed"]
     assert fresh.read("Alliance", "organisation", id=all_[-1].id)["roles"] == 1
 
@@ -107,27 +110,30 @@ def test_one_vote_a_member_and_none_for_others(fresh: Lab) -> None:
     proposal = fresh.propose(SUSPEND, ["bytes32"], [members[3].id])
     second = Account.create()
     fresh.send("Alliance", "setAccount", **fresh.account_change(second.address))
-    assert fresh.reason("Alliance", "vote", second, proposal=proposal) == "AlreadyVoted"
-    assert fresh.reason("Alliance", "vote", Account.create(), proposal=proposal) == "NotAMember"
-    assert fresh.reason("Alliance", "vote", proposal=99) == "UnknownProposal"
-    fresh.send("Alliance", "vote", members[1].account, proposal=proposal)
-    fresh.send("Alliance", "vote", members[2].account, proposal=proposal)
+    assert fresh.reason("Alliance", "vote", second, **fresh.vote(proposal)) == "AlreadyVoted"
+    assert fresh.reason("Alliance", "vote", Account.create(), **fresh.vote(proposal)) == "NotAMember"
+    assert fresh.reason("Alliance", "vote", proposal=99, **rs(bytes(64))) == "UnknownProposal"
+    fresh.send("Alliance", "vote", members[1].account, **fresh.vote(proposal, members[1]))
+    fresh.send("Alliance", "vote", members[2].account, **fresh.vote(proposal, members[2]))
     assert status(fresh, members[3]) == SUSPENDED
-    assert fresh.reason("Alliance", "vote", members[1].account, proposal=proposal) == "ProposalClosed"
-    assert fresh.reason("Alliance", "propose", members[3].account, action=RESTORE, args=members[3].id) == "WrongStatus"
+    assert fresh.reason("Alliance", "vote", members[1].account, **fresh.vote(proposal, members[1])) == "ProposalClosed"
+    assert (
+        fresh.reason("Alliance", "propose", members[3].account, **fresh.proposal(RESTORE, members[3].id, members[3]))
+        == "WrongStatus"
+    )
 
 
 def test_votes_of_members_who_lost_their_seat_do_not_count(fresh: Lab) -> None:
     members = grown(fresh, 5)
     args = members[4].id
     proposal = fresh.propose(SUSPEND, ["bytes32"], [args])
-    fresh.send("Alliance", "vote", members[1].account, proposal=proposal)
+    fresh.send("Alliance", "vote", members[1].account, **fresh.vote(proposal, members[1]))
     voted(fresh, [members[0], members[2], members[3]], EXPEL, ["bytes32"], [members[1].id])
     assert status(fresh, members[1]) == LEFT
     # Four are active; the first and the expelled one voted: one vote counts, a second is not yet more than half, a third is.
-    fresh.send("Alliance", "vote", members[2].account, proposal=proposal)
+    fresh.send("Alliance", "vote", members[2].account, **fresh.vote(proposal, members[2]))
     assert status(fresh, members[4]) == ACTIVE
-    fresh.send("Alliance", "vote", members[3].account, proposal=proposal)
+    fresh.send("Alliance", "vote", members[3].account, **fresh.vote(proposal, members[3]))
     assert status(fresh, members[4]) == SUSPENDED
 
 
@@ -135,7 +141,7 @@ def test_a_proposal_ends_after_thirty_days(fresh: Lab) -> None:
     members = grown(fresh, 2)
     proposal = fresh.propose(SUSPEND, ["bytes32"], [members[1].id])
     fresh.wait(30 * 86400)
-    assert fresh.reason("Alliance", "vote", members[1].account, proposal=proposal) == "ProposalClosed"
+    assert fresh.reason("Alliance", "vote", members[1].account, **fresh.vote(proposal, members[1])) == "ProposalClosed"
 
 
 def test_suspended_members_write_nothing_and_come_back(fresh: Lab) -> None:
@@ -164,13 +170,16 @@ def test_the_last_member_stays(lab: Lab) -> None:
 def test_a_key_is_rotated_by_the_old_key_not_by_the_account(fresh: Lab) -> None:
     new, thief = crypto.sm2_generate(), crypto.sm2_generate()
     assert fresh.reason("Alliance", "rotateKey", **fresh.rotation(thief, signer=thief)) == "BadSignature"
-    used = fresh.rotation(new)
+    used, before = fresh.rotation(new), fresh.read("Alliance", "keyOf", id=fresh.first.id)["nonce"]
     fresh.send("Alliance", "rotateKey", **used)
     held = fresh.read("Alliance", "keyOf", id=fresh.first.id)
-    assert (held["x"] + held["y"], held["nonce"]) == (new.public, 2)
+    assert (held["x"] + held["y"], held["nonce"]) == (new.public, before + 1)
     assert fresh.reason("Alliance", "rotateKey", **used) == "BadSignature"
     assert fresh.reason("Alliance", "rotateKey", **{**fresh.rotation(thief, signer=new), "x": bytes(32)}) == "BadSignature"
-    fresh.propose(ROTATE_KEY, ["bytes32", "bytes32", "bytes32"], [fresh.first.id, thief.public[:32], thief.public[32:]])
+    decided = ["bytes32", "bytes32", "bytes32"], [fresh.first.id, *halves(thief.public)]
+    args = fresh.proposal(ROTATE_KEY, encode(*decided), signer=thief)
+    assert fresh.reason("Alliance", "propose", **args) == "BadSignature"
+    fresh.propose(ROTATE_KEY, *decided, signer=new)
     assert fresh.read("Alliance", "keyOf", id=fresh.first.id)["x"] == thief.public[:32]
 
 
@@ -206,6 +215,31 @@ def test_an_account_alone_neither_multiplies_nor_leaves(fresh: Lab) -> None:
     assert fresh.reason("Alliance", "setAccount", member.account, **{**allowed, "allowed": False}) == "BadSignature"
     fresh.send("Alliance", "setAccount", member.account, **fresh.account_change(account, False, by=member))
     assert fresh.reason("Alliance", "setAccount", member.account, **allowed) == "BadSignature"  # once: the nonce has moved
+
+
+def test_stolen_accounts_are_no_majority(fresh: Lab) -> None:
+    """Neither the only member's account nor two of three decide anything without the members' SM2 keys."""
+    thief, taken = (
+        crypto.sm2_generate(),
+        encode(["bytes32", "bytes32", "bytes32"], [fresh.first.id, *halves(Person().pair.public)]),
+    )
+    for args in (fresh.proposal(ROTATE_KEY, taken, signer=thief), {"action": ROTATE_KEY, "args": taken, **rs(bytes(64))}):
+        assert fresh.reason("Alliance", "propose", **args) == "BadSignature"
+    members = grown(fresh, 3)
+    used = fresh.proposal(SUSPEND, members[2].id)
+    for change in ({"action": EXPEL}, {"args": members[1].id}):
+        assert fresh.reason("Alliance", "propose", **{**used, **change}) == "BadSignature"
+    assert fresh.reason("Alliance", "propose", members[1].account, **used) == "BadSignature"
+    fresh.send("Alliance", "propose", **used)
+    assert fresh.reason("Alliance", "propose", **used) == "BadSignature"  # once: the nonce has moved
+    first = int(fresh.send("Alliance", "propose", **fresh.proposal(EXPEL, members[2].id))[0][1]["proposal"])
+    for said in (
+        fresh.vote(first, members[1], thief),
+        fresh.vote(first),
+        {**fresh.vote(first - 1, members[1]), "proposal": first},
+    ):
+        assert fresh.reason("Alliance", "vote", members[1].account, **said) == "BadSignature"
+    assert status(fresh, members[2]) == ACTIVE
 
 
 def test_only_the_alliance_touches_the_registry(lab: Lab) -> None:
@@ -253,8 +287,6 @@ def test_a_frozen_contract_refuses_all_but_a_residents_no(fresh: Lab) -> None:
 
 
 def test_only_an_active_registrar_attests(fresh: Lab) -> None:
-    from tests.contracts.lab import Person
-
     members = grown(fresh, 3)
     fresh.send("Identity", "bindKey", **fresh.binding(Person(), members[2]))
     voted(fresh, members, SET_ROLES, ["bytes32", "uint32"], [members[2].id, ALL_ROLES & ~4])

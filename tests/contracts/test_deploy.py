@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from contracts.script.deploy import CONTRACTS, Chain, DeployError, Member, Precompiles, created_address, deploy
+from contracts.script.deploy import CONTRACTS, Chain, DeployError, Precompiles, created_address, deploy
 from core.ids import ledger_id
-from tests.contracts.lab import ALL_ROLES, Lab, new_organisation
+from tests.contracts.lab import Lab, founder, new_organisation
 
 pytestmark = pytest.mark.node
 
 
 def again(lab: Lab, path: Path, precompiles: Precompiles | None = None, url: str | None = None) -> dict[str, object]:
-    member = Member(lab.first.id, "FIRST", lab.first.pair.public[:32], lab.first.pair.public[32:], ALL_ROLES)
+    member = founder(lab.first)
     return deploy(url or lab.node.url, lab.first.account.key, "测试联盟", member, path, precompiles)
 
 

@@ -21,6 +21,7 @@ from tests.support.waiting import until
 
 DIGEST = "0x" + "11" * 32
 EVIDENCE = {"kind": "test", "digest": DIGEST}
+VOTE = {"proposal": 1, "signature": "0x" + "00" * 64}
 
 
 def count(house: House, model: type) -> int:
@@ -53,7 +54,7 @@ def test_the_same_key_and_body_give_the_same_answer_and_one_operation(house: Hou
 def test_the_same_key_with_another_body_route_or_caller(house: House) -> None:
     client, other = house.as_organisation(house.world.platform), house.as_organisation(house.world.hospital)
     first = client.call("POST", "/evidence", body=EVIDENCE, key="k" * 16)
-    for path, body in (("/evidence", {**EVIDENCE, "kind": "other"}), ("/alliance/votes", {"proposal": 1})):
+    for path, body in (("/evidence", {**EVIDENCE, "kind": "other"}), ("/alliance/votes", VOTE)):
         with pytest.raises(Exception, match="idempotency_key_reused"):
             client.call("POST", path, body=body, key="k" * 16)
     assert other.call("POST", "/evidence", body=EVIDENCE, key="k" * 16)["operation"]["id"] != first["operation"]["id"]
@@ -71,7 +72,7 @@ def test_two_at_once_with_one_key_do_it_once(house: House) -> None:
 def test_a_refused_write_leaves_nothing_and_may_be_tried_again_with_its_key(house: House) -> None:
     client = house.as_organisation(house.world.platform)
     with pytest.raises(Exception, match="not_our_organisation"):
-        client.call("POST", "/alliance/votes", body={"proposal": 1}, key="r" * 16)
+        client.call("POST", "/alliance/votes", body=VOTE, key="r" * 16)
     assert client.call("POST", "/evidence", body=EVIDENCE, key="r" * 16)["operation"]["kind"] == "evidence.record"
 
 

@@ -18,7 +18,6 @@ from core.hexes import to_hex
 from core.httpsig import sign_request
 from gateway.ledger import actions
 from gateway.ledger.outbox import Operation
-from gateway.ledger.port import Call
 from gateway.ledger.reasons import LedgerError, Reason
 from offchain.client import GateRefused, practitioner, resident
 from offchain.gate.app import Options
@@ -184,9 +183,8 @@ def test_a_mask_wider_than_the_document_type(scene: Scene) -> None:
 
 def test_a_suspended_organisation(scene: Scene) -> None:
     world = scene.world
-    number = world.ledger.read(actions.suspend(world.platform.id))
-    world.send((world.operator, actions.suspend(world.platform.id)))
-    world.send((world.hospital, Call("Alliance", "vote", {"proposal": number})))
+    number = world.send((world.operator, actions.suspend(world.platform.id)))[0].events[0].args["proposal"]
+    world.send((world.hospital, actions.vote(number)))
     assert scene.refused().code == "organisation_inactive"
 
 

@@ -25,6 +25,8 @@ from core.crypto.engines.reference import ReferenceEngine, sign_with_nonce  # no
 from core.decision import Outcome  # noqa: E402
 from core.entry import IndexEntry  # noqa: E402
 from core.messages import (  # noqa: E402
+    AllianceProposal,
+    AllianceVote,
     ConsentAmend,
     ConsentGrant,
     ConsentRevoke,
@@ -360,6 +362,8 @@ def messages_file() -> Any:
         "organisation-key": OrganisationKey(d, organisation, public, 7),
         "alliance-leave": OrganisationLeave(d, organisation, 7),
         "ledger-account": LedgerAccount(d, organisation, account, True, 7),
+        "alliance-proposal": AllianceProposal(d, organisation, 5, seeded("arguments"), 7),
+        "alliance-vote": AllianceVote(d, organisation, 3, 5, seeded("arguments")),
     }
     signer = key("signer")
 
@@ -390,6 +394,7 @@ def messages_file() -> Any:
         "messages": signed(messages),
         "organisation": _x(organisation),
         "account": _x(account),
+        "arguments": _x(seeded("arguments")),
         "organisationMessages": signed(of_organisations),
     }
 

@@ -80,7 +80,7 @@ class EvmChain:
     def found(self, name: str, member: Organisation) -> None:
         self.founded += 1
         x, y = member.sm2.public[:32], member.sm2.public[32:]
-        deploy(self.url, member.key, name, Member(member.id, member.code, x, y, member.roles), self.contracts_file)
+        deploy(self.url, member.key, name, Member(member.id, member.code, x, y, member.roles, member.sign), self.contracts_file)
 
     def open(self, key: bytes | None) -> Ledger:
         return EvmLedger(connect(self.url, Deployment.read(self.contracts_file), key, self.limits))

@@ -48,7 +48,7 @@ class ValidatorChain:
     def found(self, name: str, member: Organisation) -> None:
         self.founded += 1
         x, y = member.sm2.public[:32], member.sm2.public[32:]
-        first = Member(member.id, member.code, x, y, member.roles)
+        first = Member(member.id, member.code, x, y, member.roles, member.sign)
         precompiles = Precompiles(SM2_PRECOMPILE, SM3_PRECOMPILE)
         deploy(self.network.urls[0], member.key, name, first, self.contracts_file, precompiles)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import secrets
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -21,7 +22,7 @@ from core.artefact import ConsentArtefact
 from core.crypto import KeyPair
 from core.messages import ConsentRevoke, CredentialIssue, CredentialRevoke, KeyAttest, KeyBind
 from core.scope import Grantee, Scope
-from gateway.ledger import actions
+from gateway.ledger import actions, membership
 from gateway.ledger.port import Call, Ledger, Outcome
 from gateway.ledger.reasons import LedgerError, Reason
 from tests.support.waiting import until
@@ -59,6 +60,9 @@ class Organisation:
     @property
     def account(self) -> str:
         return self.ledger.info().account
+
+    def sign(self, message: bytes) -> bytes:
+        return crypto.sm2_sign(self.sm2.private, message)
 
 
 @dataclass
@@ -121,13 +125,27 @@ class World:
     def attempt(self, *writes: tuple[Organisation, Call]) -> list[Outcome]:
         """Submit all, wait until each is on the ledger, committed or failed."""
         if self.ledger.info().endorses:  # a write cannot build on one that is not on the ledger yet
-            return [self._known_to_all(carry_out(member.ledger, call)) for member, call in writes]
-        sent = []
+            return [self._known_to_all(carry_out(member.ledger, self.signed(member, call))) for member, call in writes]
+        sent, ahead, calls = [], Counter[str](), []
         for member, call in writes:
+            calls.append((member, self.signed(member, call, ahead[member.code])))
+            ahead[member.code] += call.method == "propose"
+        for member, call in calls:
             prepared = member.ledger.prepare(call)
             member.ledger.submit(prepared)
             sent.append((member.ledger, prepared.id))
         return [await_outcome(ledger, id) for ledger, id in sent]
+
+    def signed(self, member: Organisation, call: Call, ahead: int = 0) -> Call:
+        """A proposal or vote as the member says it; ``ahead`` of its proposals are on their way. Any other call as it is."""
+        if call.contract != "Alliance" or call.method not in ("propose", "vote") or "r" in call.args:
+            return call
+        try:
+            return membership.signed(self.ledger, member.id, member.sm2.private, call, ahead=ahead)
+        except LedgerError as e:
+            if e.error != "UnknownProposal":
+                raise
+            return membership.with_signature(call, bytes(64))
 
     def _known_to_all(self, outcome: Outcome) -> Outcome:
         """Wait until every member's own node has the block, else the next member's write meets an older state."""
@@ -138,7 +156,7 @@ class World:
     def refusal(self, member: Organisation, call: Call) -> str:
         """Name of the contract's error for a write by this member; AssertionError if it would be taken."""
         try:
-            member.ledger.read(call)
+            member.ledger.read(self.signed(member, call))
         except LedgerError as e:
             return e.error
         raise AssertionError(f"{call.contract}.{call.method} would be taken")

@@ -45,11 +45,13 @@ interface IAlliance {
     /// @notice How many members are active.
     function activeMembers() external view returns (uint256);
 
-    /// @notice Opens a proposal and votes for it. Executed at once if that vote suffices.
-    function propose(Action action, bytes calldata args) external returns (uint256 proposal);
+    /// @notice Opens a proposal and votes for it; r‖s is by the caller's organisation's SM2 key over alliance-proposal/v1, so that
+    /// stolen ledger accounts are no majority. Executed at once if that vote suffices.
+    function propose(Action action, bytes calldata args, bytes32 r, bytes32 s) external returns (uint256 proposal);
 
-    /// @notice Votes for an open proposal; the last needed vote executes it.
-    function vote(uint256 proposal) external;
+    /// @notice Votes for an open proposal; r‖s is by the organisation's SM2 key over alliance-vote/v1, which names what is decided.
+    /// The last needed vote executes it.
+    function vote(uint256 proposal, bytes32 r, bytes32 s) external;
 
     /// @notice The invited account accepts the invitation.
     function join(bytes32 organisation) external;

@@ -13,6 +13,8 @@ library Messages {
     bytes32 internal constant KEY_VETO = "healthtrust/key-veto/v1";
     bytes32 internal constant ORGANISATION_KEY = "healthtrust/organisation-key/v1";
     bytes32 internal constant ALLIANCE_LEAVE = "healthtrust/alliance-leave/v1";
+    bytes32 internal constant ALLIANCE_PROPOSAL = "healthtrust/alliance-proposal/v1";
+    bytes32 internal constant ALLIANCE_VOTE = "healthtrust/alliance-vote/v1";
     bytes32 internal constant LEDGER_ACCOUNT = "healthtrust/ledger-account/v1";
     bytes32 internal constant CONSENT_GRANT = "healthtrust/consent-grant/v1";
     bytes32 internal constant CONSENT_AMEND = "healthtrust/consent-amend/v1";

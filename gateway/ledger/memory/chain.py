@@ -189,7 +189,8 @@ class MemoryChain:
         alliance.found(frame, self.first)
         for name in CONTRACTS:
             address = self.facts.addresses[name]
-            _run(actions.publish(self.facts.addresses["Registry"], name, address, 1), frame)
+            published = actions.publish(self.facts.addresses["Registry"], name, address, 1)
+            alliance.open_proposal(frame, self.first[0], **published.args)
         self._store.put(block.height, frame.changes)
         return list(_events(frame, block, "0x" + "00" * 32))
 

@@ -8,6 +8,7 @@ from typing import Any
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
+from core import crypto
 from core.words import kind_word
 from gateway.ledger.actions import INIT, Action
 from gateway.ledger.memory.contracts.common import ZERO, is_key, member, pack, seat_of, verify, z_of
@@ -35,11 +36,19 @@ def found(f: Frame, init: tuple[Any, ...]) -> None:
     _activate(f, init[0])
 
 
-@external(NAME, "propose(uint8 action, bytes args)")
-def propose(f: Frame, action: int, args: bytes) -> int:
+@external(NAME, "propose(uint8 action, bytes args, bytes32 r, bytes32 s)")
+def propose(f: Frame, action: int, args: bytes, r: bytes, s: bytes) -> int:
     if action > Action.EXECUTE:
         raise Revert
     caller = _active_caller(f)
+    _require_signed(f, caller, "alliance-proposal", r, s, action, crypto.sm3(args))
+    o = member(f, caller)
+    f.put(NAME, "organisation", caller, value=replace(o, key_nonce=o.key_nonce + 1))
+    return open_proposal(f, caller, action, args)
+
+
+def open_proposal(f: Frame, caller: bytes, action: int, args: bytes) -> int:
+    """Open a proposal with the caller's vote; the founder's publications need no signature beside the founding itself."""
     number: int = f.get(NAME, "proposals") or 0
     f.put(NAME, "proposals", value=number + 1)
     f.put(NAME, "proposal", number, value=Proposal(action, args, f.time + VOTING_PERIOD))
@@ -48,10 +57,11 @@ def propose(f: Frame, action: int, args: bytes) -> int:
     return number
 
 
-@external(NAME, "vote(uint256 proposal)")
-def vote(f: Frame, proposal: int) -> None:
+@external(NAME, "vote(uint256 proposal, bytes32 r, bytes32 s)")
+def vote(f: Frame, proposal: int, r: bytes, s: bytes) -> None:
     caller = _active_caller(f)
-    _proposal(f, proposal)
+    p = _proposal(f, proposal)
+    _require_said(f, caller, "alliance-vote", r, s, proposal, p.action, crypto.sm3(p.args))
     _vote(f, proposal, caller)
 
 
@@ -299,8 +309,13 @@ def _require_status(f: Frame, id: bytes, expected: int) -> None:
 
 def _require_signed(f: Frame, id: bytes, kind: str, r: bytes, s: bytes, *words: bytes | int) -> None:
     """r‖s over these words and the member's nonce is by its current SM2 key."""
+    _require_said(f, id, kind, r, s, *words, member(f, id).key_nonce)
+
+
+def _require_said(f: Frame, id: bytes, kind: str, r: bytes, s: bytes, *words: bytes | int) -> None:
+    """r‖s over these words is by the member's current SM2 key."""
     o = member(f, id)
-    message = pack(kind_word(f"healthtrust/{kind}/v1"), f.facts.domain(NAME), id, *words, o.key_nonce)
+    message = pack(kind_word(f"healthtrust/{kind}/v1"), f.facts.domain(NAME), id, *words)
     if not verify(o.x, o.y, message, r, s)[0]:
         raise Revert("BadSignature")
 

@@ -42,7 +42,7 @@ def test_a_call_is_a_name_and_one_canonical_object(codec: Codec) -> None:
 
 def test_numbers_beyond_what_json_readers_hold_are_text(codec: Codec) -> None:
     def sent(number: int) -> Any:
-        return plain(codec, Call("Alliance", "vote", {"proposal": number}))["proposal"]
+        return plain(codec, Call("Alliance", "proposalOf", {"proposal": number}))["proposal"]
 
     assert [sent(n) for n in (0, 2**53 - 1, 2**53, 2**256 - 1)] == [0, 2**53 - 1, str(2**53), str(2**256 - 1)]
 
@@ -76,10 +76,10 @@ def test_no_method_but_decide_takes_what_must_not_be_written(codec: Codec) -> No
     [
         ("Evidence.record", {"kind": WORD, "digest": WORD[:31]}),
         ("Evidence.record", {"kind": WORD, "digest": "0x00"}),
-        ("Alliance.vote", {"proposal": -1}),
-        ("Alliance.vote", {"proposal": 2**256}),
-        ("Alliance.vote", {"proposal": True}),
-        ("Alliance.vote", {"proposal": "1"}),
+        ("Alliance.proposalOf", {"proposal": -1}),
+        ("Alliance.proposalOf", {"proposal": 2**256}),
+        ("Alliance.proposalOf", {"proposal": True}),
+        ("Alliance.proposalOf", {"proposal": "1"}),
         ("Alliance.organisationOf", {"account": "0x12"}),
         ("Alliance.setAccount", {"account": "0x" + "11" * 20, "allowed": 1, "r": WORD, "s": WORD}),
         ("Consent.statesOf", {"queries": WORD}),
@@ -101,7 +101,7 @@ def test_answers_have_the_types_of_the_other_ledgers(codec: Codec) -> None:
     assert decoded("Alliance", "governance", {}, {"numerator": "1", "denominator": 2}) == {"numerator": 1, "denominator": 2}
     assert decoded("Alliance", "organisationOf", {"account": ""}, "0x" + WORD.hex()) == WORD
     assert decoded("Consent", "statesOf", {"queries": []}, []) == []
-    assert decoded("Alliance", "vote", {"proposal": 1}, None) is None
+    assert decoded("Alliance", "join", {"organisation": WORD}, None) is None
 
 
 def test_every_event_of_a_transaction_is_told_with_its_types(codec: Codec) -> None:

@@ -86,7 +86,7 @@ def proposed(text: str) -> Call:
 
 
 def test_what_was_overtaken_did_nothing_and_never_will(world: World, gateway: Gateway) -> None:
-    first, second = world.ledger.prepare(proposed("a")), world.ledger.prepare(proposed("b"))
+    first, second = (world.ledger.prepare(world.signed(world.operator, proposed(text))) for text in ("a", "b"))
     world.ledger.submit([first, second])
     outcomes = [await_outcome(world.ledger, p.id, SECONDS) for p in (first, second)]
     assert [o.status for o in outcomes] == ["committed", "failed"]
