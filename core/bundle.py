@@ -273,8 +273,41 @@ def slots(bundle: Mapping[str, Any], keccak: Any) -> list[Wanted]:
 
 
 @dataclass(frozen=True, slots=True)
+class Commit:
+    """What CometBFT's validators signed: the block after the proved one, whose ``header`` (14 encoded fields, each with its
+    length before it) commits to the proved block and its state. ``parts``: number and hash of the pieces it was sent in."""
+
+    block: bytes
+    header: bytes
+    round: int
+    parts: tuple[int, bytes]
+    signatures: Sequence[CommitSignature]
+
+    def to_json(self) -> dict[str, Any]:
+        """One member of ``ledger.commits``."""
+        parts = {"total": self.parts[0], "hash": hexes.to_hex(self.parts[1])}
+        return {"round": self.round, "parts": parts, "signatures": [one.to_json() for one in self.signatures]}
+
+
+@dataclass(frozen=True, slots=True)
+class CommitSignature:
+    """One validator's: its Ed25519 key, the time it signed (UTC seconds and nanoseconds since 1970), 64 bytes."""
+
+    key: bytes
+    seconds: int
+    nanos: int
+    signature: bytes
+
+    def to_json(self) -> dict[str, Any]:
+        """One of a commit's ``signatures``."""
+        signed = {"seconds": self.seconds, "nanos": self.nanos, "signature": hexes.to_hex(self.signature)}
+        return {"key": hexes.to_hex(self.key), **signed}
+
+
+@dataclass(frozen=True, slots=True)
 class StorageWord:
-    """One proved word: Merkle-Patricia nodes from the storage root down."""
+    """One proved word: Merkle-Patricia nodes from the storage root down; on CometBFT two ICS-23 proofs, to the root of the EVM's
+    store and from there to that of all stores."""
 
     slot: bytes
     value: bytes
@@ -283,7 +316,8 @@ class StorageWord:
 
 @dataclass(frozen=True, slots=True)
 class AccountProof:
-    """Proved words of one contract at one block (hash), with the account's own proof from the state root down."""
+    """Proved words of one contract at one block (hash), with the account's own proof from the state root down (on CometBFT
+    none)."""
 
     contract: str
     block: bytes
@@ -313,10 +347,14 @@ def evm_ledger(
     contracts: Mapping[str, str],
     headers: Mapping[bytes, bytes],
     proofs: Iterable[AccountProof],
+    commits: Iterable[Commit] = (),
 ) -> dict[str, Any]:
-    """The ``ledger`` member. ``contracts``: name → 0x address; ``headers``: block hash → RLP of the header."""
+    """The ``ledger`` member. ``contracts``: name → 0x address; ``headers``: block hash → the header's RLP, or its fields on
+    CometBFT, where the proofs rest on ``commits``."""
+    signed = {hexes.to_hex(commit.block): commit.to_json() for commit in commits}
     return {
-        "kind": "evm",
+        "kind": "comet" if signed else "evm",
+        **({"commits": signed} if signed else {}),
         "chainId": chain_id,
         "ledgerId": hexes.to_hex(ledger_id),
         "contracts": {name: address.lower() for name, address in contracts.items()},
@@ -325,10 +363,30 @@ def evm_ledger(
     }
 
 
-def checkpoint(chain_id: int, ledger_id: bytes, contracts: Mapping[str, str], blocks: Iterable[bytes]) -> dict[str, Any]:
-    """What a verifier trusts (``verify --trust``): this ledger, these contracts, these block hashes. Get it from somebody you
-    trust."""
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """Whose signatures a verifier takes: of the chain CometBFT calls so, each key's (Ed25519) power."""
+
+    chain: str
+    powers: Mapping[bytes, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Members of a checkpoint."""
+        shown = [{"key": hexes.to_hex(key), "power": power} for key, power in sorted(self.powers.items())]
+        return {"chain": self.chain, "validators": shown}
+
+
+def checkpoint(
+    chain_id: int,
+    ledger_id: bytes,
+    contracts: Mapping[str, str],
+    blocks: Iterable[bytes],
+    validators: Validators | None = None,
+) -> dict[str, Any]:
+    """What a verifier trusts (``verify --trust``): this ledger, these contracts, these block hashes, and whatever more than two
+    thirds of these validators signed. Get it from somebody you trust."""
     return {
+        **({} if validators is None else validators.to_json()),
         "kind": "healthtrust/checkpoint",
         "version": 1,
         "chainId": chain_id,

@@ -10,7 +10,7 @@ import orjson
 from eth_utils.crypto import keccak
 
 from core import bundle
-from core.bundle import AccountProof, DecisionPart, ReceiptPart, RecordPart, StorageWord, TreeProof, Wanted
+from core.bundle import AccountProof, Commit, DecisionPart, ReceiptPart, RecordPart, StorageWord, TreeProof, Wanted
 from core.entry import IndexEntry
 from core.hexes import to_bytes, to_hex
 from core.words import ZERO
@@ -86,15 +86,19 @@ def _skeleton(receipt: Receipt) -> dict[str, Any]:
 def _ledger_part(ledger: Ledger, skeleton: Mapping[str, Any], recorded_at: int | None) -> dict[str, Any] | None:
     headers: dict[bytes, bytes] = {}
     proofs: list[AccountProof] = []
+    commits: dict[bytes, Commit] = {}
     for wanted in bundle.slots(skeleton, keccak):
         at = recorded_at if wanted.late else to_bytes(skeleton["decision"]["block"])
         found = _proof(ledger, wanted, at) if at is not None else None
         if found is None:
             return None
         headers[found.block.hash] = found.header
+        if found.commit is not None:
+            headers[found.commit.block] = found.commit.header
+            commits[found.commit.block] = found.commit
         proofs.append(_account(wanted, found))
     info = ledger.info()
-    return bundle.evm_ledger(info.chain, info.ledger_id, info.contracts, headers, proofs)
+    return bundle.evm_ledger(info.chain, info.ledger_id, info.contracts, headers, proofs, commits.values())
 
 
 def _proof(ledger: Ledger, wanted: Wanted, at: int | bytes) -> LedgerProof | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
+from gateway.ledger.evm import comet
 from gateway.ledger.evm.block import fetch, from_json
 from gateway.ledger.evm.context import Context, tag
 from gateway.ledger.evm.errors import translated
@@ -37,15 +38,14 @@ _TAIL = ("baseFeePerGas", "withdrawalsRoot", "blobGasUsed", "excessBlobGas", "pa
 
 
 def proof(ctx: Context, contract: str, slots: Sequence[bytes], at: int | bytes) -> LedgerProof | None:
-    """Proof of the slots at a block; None where there is none (a CometBFT chain's header is not Ethereum's). Raises not_found
-    for an unknown block, internal when the header the node shows does not hash to the block (then nobody could check the
-    proof)."""
+    """Proof of the slots at a block; None where the node has none to give. Raises not_found for an unknown block, internal when
+    the header the node shows does not hash to the block (then nobody could check the proof)."""
     address = ctx.address(contract)
-    if ctx.comet:
-        return None
     shown = fetch(ctx, at)
     if shown is None:
         raise LedgerError(Reason.NOT_FOUND, detail=f"no block {at if isinstance(at, int) else at.hex()}")
+    if ctx.comet:
+        return comet.proof(ctx, contract, slots, from_json(shown))
     header = header_rlp(shown)
     if "0x" + keccak(header).hex() != shown["hash"]:
         raise LedgerError(Reason.INTERNAL, detail=f"the header of block {shown['number']} does not hash to {shown['hash']}")

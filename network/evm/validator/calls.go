@@ -20,7 +20,8 @@ import (
 	sdkserver "github.com/cosmos/cosmos-sdk/server"
 )
 
-// callsNamespace is named last in app.toml's json-rpc.api: its eth_call takes the place of the one before it.
+// callsNamespace is named last in app.toml's json-rpc.api: its eth_call takes the place of the one before it, and comet_getProof
+// comes with it.
 const callsNamespace = "calls"
 
 // calls answers eth_call. That of cosmos/evm v0.3.2 leaves out what a contract reverted with, unless it is Error(string), and
@@ -40,7 +41,11 @@ func offerCalls() error {
 			node:    node.Client.(rpcclient.SignClient),
 			query:   rpctypes.NewQueryClient(node),
 		}
-		return []rpc.API{{Namespace: evmrpc.EthNamespace, Version: "1.0", Service: answering, Public: true}}
+		proving := &proofs{node: node.Client.(proofNode), patience: answering.backend.RPCEVMTimeout()}
+		return []rpc.API{
+			{Namespace: evmrpc.EthNamespace, Version: "1.0", Service: answering, Public: true},
+			{Namespace: "comet", Version: "1.0", Service: proving, Public: true},
+		}
 	})
 }
 
