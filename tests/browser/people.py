@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Route, expect
 
+from core import crypto
+from core.hexes import to_hex
 from tests.browser.conftest import Newcomer, Platform
 
 PASSPHRASE = "春江潮水连海平呀"
@@ -74,6 +76,37 @@ class Held:
         """Those that wait, and all that come."""
         waiting, self.waiting = self.waiting or [], None
         for route in waiting:
+            route.continue_()
+
+
+class LyingGateway:
+    """Stands between the page and the gateway, and puts a key of its own in somebody's name among those to seal for."""
+
+    def __init__(self, page: Page) -> None:
+        self._page, self._key = page, to_hex(crypto.sm2_generate().public)
+        self._kind, self._silenced = "", False
+        page.route("**/api/v1/consents/prepare", self._prepare)
+        page.route("**/gate/v1/keys", self._keys)
+
+    def about(self, kind: str, *, silenced: bool) -> None:
+        """The first recipient of this kind gets the false key from now on. ``silenced``: no gate is reached either."""
+        self._kind, self._silenced = kind, silenced
+
+    def stop(self) -> None:
+        """Only honest answers from now on."""
+        self.about("", silenced=False)
+
+    def _prepare(self, route: Route) -> None:
+        answer = route.fetch()
+        document = answer.json()
+        for recipient in [r for r in document["recipients"] if r["kind"] == self._kind][:1]:
+            recipient["publicKey"] = self._key
+        route.fulfill(response=answer, json=document)
+
+    def _keys(self, route: Route) -> None:
+        if self._silenced:
+            route.abort()
+        else:
             route.continue_()
 
 

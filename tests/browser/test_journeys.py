@@ -12,8 +12,15 @@ from playwright.sync_api import Browser, expect
 
 from core import keyfile, verify
 from tests.browser.conftest import Platform
-from tests.browser.people import PASSPHRASE, DoctorAtDesk, Held, ResidentAtPhone, reach, reach_text, shot
+from tests.browser.people import PASSPHRASE, DoctorAtDesk, Held, LyingGateway, ResidentAtPhone, reach, reach_text, shot
 from tests.browser.test_screens import violations
+
+LIES = [
+    ("practitioner", "李静", False, "不是这一枚"),
+    ("organisation", "（演示）", False, "不是这一枚"),
+    ("practitioner", "李静", True, "现在没法核对"),
+]
+"""In whose name the gateway puts its own key, whether it also keeps the hospitals' gates away, and what the page says."""
 
 pytestmark = [pytest.mark.browser, pytest.mark.node, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -119,6 +126,35 @@ def test_refused_is_final_and_tells_nothing(chromium: Browser, platform: Platfor
     resident.refuse()
     expect(doctor.page.get_by_text("患者没有同意这次申请")).to_be_visible()
     expect(doctor.page.locator("[role=tablist]")).to_have_count(0)
+    doctor.window.close()
+    resident.window.close()
+
+
+def test_a_gateway_that_names_a_key_of_its_own_gets_nothing_sealed(chromium: Browser, platform: Platform, tmp_path: Path) -> None:
+    who = next(platform.newcomers)
+    resident, doctor = ResidentAtPhone(chromium, platform), DoctorAtDesk(chromium, platform)
+    page = resident.page
+    resident.open_account(who, tmp_path / "backup.json")
+    doctor.log_in()
+    doctor.find(who.number)
+    doctor.ask()
+    page.locator(".waiting").wait_for()
+    resident.open_request()
+    expect(page.locator(".openers li").first).to_contain_text("李静")
+
+    # In somebody's name; or with the hospitals' own ledgers out of reach, so that nobody could contradict.
+    lie = LyingGateway(page)
+    for kind, name, silenced, said in LIES:
+        lie.about(kind, silenced=silenced)
+        page.get_by_role("button", name="允许", exact=True).click()
+        resident.seal()
+        for words in (name, said, "什么都没有给出去"):
+            expect(page.get_by_role("alert")).to_contain_text(words)
+        shot(page, f"resident-doubtful-{kind}{'-silent' if silenced else ''}-360")
+    assert not [r for r in resident.window.sent if r.method == "POST" and r.url.endswith("/api/v1/consents")]
+
+    lie.stop()
+    resident.allow()
     doctor.window.close()
     resident.window.close()
 

@@ -81,15 +81,18 @@ export class Platform {
     for (const row of rows) this.organisations.set(row.id, row)
   }
 
-  /**
-   * Signature domain of a contract, made here from the ledger's id. The id is remembered from the first visit: a gateway that later speaks
-   * of another ledger gets no signature.
-   */
-  async domain(contract: string): Promise<Hex> {
+  /** The ledger this device works with, remembered from the first visit: a gateway that later speaks of another gets nothing signed. */
+  protected async ledger(): Promise<Schemas['LedgerOut']> {
     const found = await this.client.get('ledger')
     const pinned = localStorage.getItem(PINNED_LEDGER)
     if (pinned && pinned !== found.ledger) throw new Problem(0, 'other_ledger', found.ledger)
     localStorage.setItem(PINNED_LEDGER, found.ledger)
+    return found
+  }
+
+  /** Signature domain of a contract, made here from the ledger's id. */
+  async domain(contract: string): Promise<Hex> {
+    const found = await this.ledger()
     return toHex(domain(word(found.ledger), fromHex(found.contracts[contract]!)))
   }
 

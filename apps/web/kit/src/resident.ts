@@ -12,6 +12,17 @@ import { consentRevoke, keyBind, keyRotate, keyVeto } from './messages'
 import type { AccessRequest, ConsentItem, Notice, Operation, Reading, RecordSummary, RecordView, Recovery } from './model'
 import { LONG_WAIT_SECONDS, Platform } from './platform'
 import { scopeWords, type Scope } from './scope'
+import {
+  Acquaintances,
+  asKnown,
+  DoubtfulKey,
+  freshNonce,
+  heard,
+  requireConfirmed,
+  type Known,
+  type Said,
+  type Wanted,
+} from './vouching'
 
 export type Enrolment = Schemas['EnrolmentOut']
 type Prepared = Told<Schemas['PrepareOut'], { words: Hex; recipients: (Recipient & { kind: string })[] }>
@@ -32,9 +43,18 @@ const LOOK_AGAIN_MS = 1500
 const MOST_PAGES = 40
 const SIGNED_MEMBERS = ['id', 'requester', 'organisation', 'role', 'purpose', 'categories', 'fields', 'period', 'reason', 'mode']
 const STEP = { initialised: 1, pending: 2, succeeded: 3, failed: 2 } as const
+const VOUCHER_MS = 8_000
 
 export class ResidentPlatform extends Platform {
   private known: RecordSummary[] | null = null
+  /** The institutions as this device knows them, whatever the gateway says today. */
+  institutions: Acquaintances | null = null
+
+  override async loadOrganisations(): Promise<void> {
+    const [{ ledger }] = await Promise.all([this.ledger(), super.loadOrganisations()])
+    this.institutions = new Acquaintances(ledger as Hex)
+    this.institutions.meet(this.organisations.values())
+  }
 
   get subject(): Hex {
     return this.own.keyid.split(':')[1] as Hex
@@ -157,40 +177,88 @@ export class ResidentPlatform extends Platform {
     }
   }
 
-  /** Signs, seals to exactly the right recipients, submits, and waits until the ledger has it. */
+  /** Who will be able to open a consent of this scope, the resident aside. */
+  openers(scope: Scope): Hex[] {
+    const { id, organisation } = scope.grantee
+    const custodians =
+      scope.custodians === 'all'
+        ? [...this.organisations.values()].filter((o) => o.custodian && o.active).map((o) => o.id)
+        : scope.custodians
+    return [...new Set([id, ...(organisation ? [organisation] : []), ...custodians])]
+  }
+
+  /** Checks whose keys these are, signs, seals to exactly the right recipients, submits, and waits until the ledger has it. */
   grant = (scope: Scope, key: KeyPair, onStep: Step): Promise<Hex> => this.submit(scope, key, onStep)
   amend = (old: Hex, scope: Scope, key: KeyPair, onStep: Step): Promise<Hex> => this.submit(scope, key, onStep, old)
 
-  private async submit(scope: Scope, key: KeyPair, onStep: Step, old?: Hex): Promise<Hex> {
+  private async submit(scope: Scope, key: KeyPair, onStep: Step, old?: Hex, request?: AccessRequest): Promise<Hex> {
     const [prepared, domain] = await Promise.all([
       this.client.post('consents/prepare', { scope: { ...scope } }) as Promise<Prepared>,
       this.domain('Consent'),
     ])
     this.compare(prepared, domain, scope)
-    const artefact = signConsent(scope, { domain, nonce: prepared.nonce }, key, old)
+    await this.confirm(prepared.recipients, scope)
+    if (request) this.requireSignedBy(request, prepared.recipients)
     onStep(1)
+    const artefact = signConsent(scope, { domain, nonce: prepared.nonce }, key, old)
+    onStep(2)
     const recipients = prepared.recipients.map(({ id, publicKey }) => ({ id, publicKey }))
     const body = { message: artefact.message, signature: artefact.signature, artefact: sealArtefact(artefact, recipients) }
     const accepted = await this.client.post(old ? 'consents/amendments' : 'consents', body)
-    await this.settled(accepted, (s) => onStep(STEP[s]))
+    await this.settled(accepted, (s) => onStep(STEP[s] + 1))
     return artefact.consent
   }
 
   /** What the gateway prepared must be what this device makes itself: no other ledger, no other scope, nobody else who may open it. */
   private compare(prepared: Prepared, domain: Hex, scope: Scope): void {
-    const members = [...this.organisations.values()].filter((o) =>
-      scope.custodians === 'all' ? o.custodian : scope.custodians.includes(o.id),
-    )
-    const allowed = new Set<string>([
-      scope.subject,
-      scope.grantee.id,
-      scope.grantee.organisation ?? '',
-      ...members.map((o) => o.id),
-    ])
-    const stranger = prepared.recipients.find((r) => !allowed.has(r.id))
+    const allowed = [scope.subject, ...this.openers(scope)]
+    const stranger = prepared.recipients.find((r) => !allowed.includes(r.id))
     if (prepared.domain !== domain) throw new Problem(0, 'other_ledger', prepared.domain)
     if (!equal(fromHex(prepared.words), scopeWords(scope))) throw new Problem(0, 'other_scope', 'prepared words differ')
-    if (stranger) throw new Problem(0, 'stranger', stranger.id)
+    if (stranger) throw new DoubtfulKey(stranger.id, 'stranger')
+  }
+
+  /** Throws {@link DoubtfulKey} unless every key is one's own, known to this device, or confirmed by a custodian that opens this consent. */
+  private async confirm(recipients: Recipient[], scope: Scope): Promise<void> {
+    const self = recipients.find((r) => r.id === scope.subject && r.publicKey !== toHex(this.own.key.publicKey))
+    if (self) throw new DoubtfulKey(self.id, 'self')
+    const parties = recipients.filter((r) => r.id !== scope.subject).map((r) => this.wanted(r, scope))
+    const known = this.institutions!
+    const openers = this.openers(scope)
+    const vouchers = known.all().filter((k) => k.custodian && openers.includes(k.id))
+    const answers = await Promise.all(vouchers.map((v) => this.ask(v, parties).catch(() => null)))
+    const told = new Map(vouchers.map((v, i) => [v.id, answers[i]]).filter((entry): entry is [Hex, Said[]] => entry[1] !== null))
+    requireConfirmed(parties, (party) => this.asKnown(party, known.get(party.id)), told)
+  }
+
+  private wanted({ id, publicKey }: Recipient, scope: Scope): Wanted {
+    const { grantee } = scope
+    if (id === grantee.id && grantee.type === 'practitioner')
+      return { kind: 'practitioner', id, publicKey, ...(grantee.organisation && { organisation: grantee.organisation }) }
+    const mustKeepRecords = scope.custodians === 'all' && id !== grantee.id && id !== grantee.organisation
+    return { kind: 'organisation', id, publicKey, name: this.organisations.get(id)?.name ?? '', mustKeepRecords }
+  }
+
+  /** Null where the device cannot know the party. */
+  private asKnown(party: Wanted, known: Known | undefined): boolean | null {
+    const organisation = this.organisations.get(party.id)
+    if (party.kind === 'practitioner' || !organisation || !known) return null
+    return asKnown({ ...organisation, publicKey: party.publicKey }, known)
+  }
+
+  /** What the custodian's own ledger node says of these parties, under the key this device knows; null where that does not hold. */
+  private async ask(voucher: Known, parties: Wanted[]): Promise<Said[] | null> {
+    const [nonce, { ledger }] = [freshNonce(), await this.ledger()]
+    const body = { nonce, parties: parties.map(({ kind, id }) => ({ kind, id })) }
+    const call = { body, signer: this.own, timeoutMs: VOUCHER_MS }
+    const answer = await this.gate(voucher.id).call<{ statement: string; signature: Hex }>('POST', 'keys', call)
+    return heard(answer, voucher, ledger as Hex, nonce)
+  }
+
+  /** The doctor who asked is the one the consent will be sealed for. */
+  private requireSignedBy(request: AccessRequest, recipients: Recipient[]): void {
+    const key = recipients.find((r) => r.id === request.requester)?.publicKey
+    if (!key || !signedBy(request, key)) throw new DoubtfulKey(request.requester, 'request')
   }
 
   async revoke(consent: Hex, key: KeyPair, onStep: Step): Promise<void> {
@@ -219,7 +287,7 @@ export class ResidentPlatform extends Platform {
   /** The document says what is shown and carries the signature of the key the ledger holds for the requester. */
   private async authentic(r: AccessRequest): Promise<boolean> {
     const { publicKey, valid } = await this.client.get('credentials/{practitioner}', { parts: { practitioner: r.requester } })
-    if (!publicKey || !valid || !verify(utf8(r.document), fromHex(r.signature), fromHex(publicKey))) return false
+    if (!publicKey || !valid || !signedBy(r, publicKey as Hex)) return false
     const signed = JSON.parse(r.document) as Record<string, unknown>
     const shown = r as unknown as Record<string, unknown>
     return SIGNED_MEMBERS.every((name) => canonical(signed[name] as Json) === canonical(shown[name] as Json))
@@ -227,9 +295,9 @@ export class ResidentPlatform extends Platform {
 
   /** Grants, then answers the request with that consent. */
   async allow(request: AccessRequest, scope: Scope, key: KeyPair, onStep: Step): Promise<void> {
-    const consent = await this.grant(scope, key, (done) => onStep(Math.min(done, 2)))
+    const consent = await this.submit(scope, key, (done) => onStep(Math.min(done, 3)), undefined, request)
     await this.answer(request.id, consent, key)
-    onStep(3)
+    onStep(4)
   }
 
   refuse = (request: AccessRequest, key: KeyPair): Promise<void> => this.answer(request.id, null, key)
@@ -261,6 +329,8 @@ export class ResidentPlatform extends Platform {
   markRead = (id: string): Promise<Notice> => this.client.post('notices/{id}/read', undefined, { parts: { id } })
   patientCode = (): Promise<{ code: string; expires: number }> => this.client.post('identities/codes', undefined)
 }
+
+const signedBy = (r: AccessRequest, publicKey: Hex): boolean => verify(utf8(r.document), fromHex(r.signature), fromHex(publicKey))
 
 /** Id and code of an on-site request, from what a doctor's screen shows. Null for anything else. */
 export function requestFromQr(scanned: string): { id: Hex; code: string } | null {

@@ -1,7 +1,8 @@
 /** Consent scope: the document people and APIs see, and the words the contract sees (docs/formats.md, 5). */
-import { concat, fromHex, kindWord, toBigInt, uint, word, ZERO_WORD, type Bytes, type Hex } from './bytes'
+import { concat, fromHex, toBigInt, uint, type Bytes, type Hex } from './bytes'
+import { scopeWords as wordsAsShown } from './check/decide'
+import type { Value } from './check/read'
 import { hmacSm3, sm3Times } from './crypto'
-import { numberOf } from './vocabulary'
 
 export type GranteeType = 'practitioner' | 'organisation' | 'role' | 'link'
 export type Mode = 'remote' | 'on-site' | 'proactive'
@@ -28,8 +29,6 @@ export interface Scope {
   mode: Mode
 }
 
-const GRANTEE: Record<GranteeType, number> = { practitioner: 1, organisation: 2, role: 3, link: 4 }
-const MODE: Record<Mode, number> = { remote: 1, 'on-site': 2, proactive: 3 }
 const ALL = (1n << 256n) - 1n
 const bits = (numbers: number[]): bigint => numbers.reduce((set, n) => set | (1n << BigInt(n)), 0n)
 
@@ -45,52 +44,30 @@ export function elementsOf(mask: bigint): number[] {
   return Array.from({ length: 256 }, (_, i) => i + 1).filter((n) => (mask >> BigInt(n - 1)) & 1n)
 }
 
-function ascending(ids: Hex[] | 'all', name: string): Bytes[] {
-  if (ids === 'all') return []
-  const sorted = ids.map(word).sort((a, b) => (toBigInt(a) < toBigInt(b) ? -1 : 1))
+function requireOnce(ids: Hex[], name: string): void {
   if (new Set(ids.map((i) => i.toLowerCase())).size !== ids.length) throw new RangeError(`${name} named twice`)
-  return sorted
 }
 
-function flags(scope: Scope): number {
-  return Number(scope.custodians === 'all') | (Number(scope.records === 'all') << 1) | (Number(scope.fields === 'all') << 2)
+/** As `parseJson` reads its text: whole numbers are bigint. */
+function asShown(value: unknown): Value {
+  if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : value
+  if (Array.isArray(value)) return value.map(asShown)
+  if (value === null || typeof value !== 'object') return value as Value
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, asShown(inner)]))
 }
 
-function masks(scope: Scope): Bytes[] {
-  if (scope.fields === 'all') return []
-  const bySchema = new Map(scope.fields.map((f) => [f.schema.toLowerCase(), f]))
-  return ascending(
-    scope.fields.map((f) => f.schema),
-    'schema',
-  ).flatMap((schema) => [
-    schema,
-    uint(maskOf(bySchema.get(`0x${toBigInt(schema).toString(16).padStart(64, '0')}`)!.elements), 32),
-  ])
-}
+const listed = <T>(items: T[] | 'all'): T[] => (items === 'all' ? [] : items)
 
 /** The words of a scope document. Throws RangeError for a document that no contract would accept. */
 export function scopeWords(scope: Scope): Bytes {
-  const [custodians, records, fields] = [
-    ascending(scope.custodians, 'custodian'),
-    ascending(scope.records, 'record'),
-    masks(scope),
-  ]
-  const head = [uint(GRANTEE[scope.grantee.type], 1), uint(MODE[scope.mode], 1), uint(Number(scope.onwardSharing), 1), uint(0, 1)]
-  const purposes = uint(bits(scope.purposes.map((p) => numberOf('purposes', p))), 4)
-  const counts = [uint(custodians.length, 2), uint(records.length, 2), uint(fields.length / 2, 2), uint(flags(scope), 1)]
-  const categories = scope.categories === 'all' ? ALL : bits(scope.categories.map((c) => numberOf('categories', c)))
-  return concat(
-    kindWord('healthtrust/scope/v1'),
-    word(scope.subject),
-    concat(...head, purposes, ...counts, new Uint8Array(17)),
-    word(scope.grantee.id),
-    scope.grantee.organisation ? word(scope.grantee.organisation) : ZERO_WORD,
-    concat(packedPeriod(scope), new Uint8Array(12)),
-    uint(categories, 32),
-    ...custodians,
-    ...records,
-    ...fields,
+  requireOnce(listed(scope.custodians), 'custodian')
+  requireOnce(listed(scope.records), 'record')
+  requireOnce(
+    listed(scope.fields).map((f) => f.schema),
+    'schema',
   )
+  for (const { elements } of listed(scope.fields)) maskOf(elements)
+  return wordsAsShown(asShown(scope))
 }
 
 const packedPeriod = (scope: Scope): Bytes => concat(uint(scope.period.start, 8), uint(scope.period.end, 8), uint(scope.uses, 4))

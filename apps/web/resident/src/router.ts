@@ -8,6 +8,7 @@ import Enrol from './pages/Enrol.vue'
 import Grant from './pages/Grant.vue'
 import Home from './pages/Home.vue'
 import Import from './pages/Import.vue'
+import Institutions from './pages/Institutions.vue'
 import Lost from './pages/Lost.vue'
 import Mine from './pages/Mine.vue'
 import Narrow from './pages/Narrow.vue'
@@ -46,6 +47,7 @@ export const router = createRouter({
     { path: '/readers', component: Readers },
     { path: '/mine', component: Mine },
     { path: '/mine/change', component: Change },
+    { path: '/mine/institutions', component: Institutions },
     { path: '/mine/lost', component: Lost },
     { path: '/notices', component: Notices },
     { path: '/code', component: Code },

@@ -1,5 +1,6 @@
 /** The one state of this page: the key file on the device, the open session, and what was fetched. */
 import {
+  DoubtfulKey,
   KeyStore,
   Problem,
   Refused,
@@ -116,10 +117,16 @@ export function nameOf(id: string): string {
 /** What went wrong, in words a person can act on. */
 export function explain(error: unknown): string {
   if (error instanceof WrongPassphrase) return t('problem.wrongPassphrase')
+  if (error instanceof DoubtfulKey) return doubtful(error)
   if (error instanceof Refused) return t('problem.ledger', { detail: error.message })
+  if (error instanceof Problem && ['other_ledger', 'other_scope'].includes(error.code)) return t('doubt.otherwise')
   if (error instanceof Problem && error.status === 0) return t('problem.noAnswer')
   if (error instanceof Problem && error.status === 401) return t('problem.session')
   return t('problem.unexpected', { detail: error instanceof Error ? error.message : String(error) })
+}
+
+function doubtful({ party, doubt, voucher }: DoubtfulKey): string {
+  return t(`doubt.${doubt}`, { name: nameOf(party), voucher: voucher ? nameOf(voucher) : '' }) + t('doubt.nothing')
 }
 
 export interface Loaded<T> {

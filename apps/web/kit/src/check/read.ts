@@ -7,7 +7,7 @@ import { fromHex, toBigInt, utf8, type Bytes } from '../bytes'
 /** Integers are bigint, other numbers number: `1` and `1.0` differ where bytes are made of them. */
 export type Value = null | boolean | bigint | number | string | Value[] | { [key: string]: Value }
 
-export class Malformed extends Error {}
+export class Malformed extends RangeError {}
 export class Missing extends Error {}
 
 const MOST_NESTED = 400

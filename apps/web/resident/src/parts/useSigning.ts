@@ -6,14 +6,18 @@ import { changed, explain } from '../state'
 
 export type Step = (done: number) => void
 
-export function useSigning(run: (key: KeyPair, step: Step) => Promise<void>) {
+/** The steps of a consent: whose seals these are is checked before anything is signed. */
+export const CONSENT_STEPS = ['stepCheck', 'stepSign', 'stepSend', 'stepDone']
+export const STEPS = ['stepSign', 'stepSend', 'stepDone']
+
+export function useSigning(run: (key: KeyPair, step: Step) => Promise<void>, steps: () => string[] = () => STEPS) {
   const { t } = i18n.global as unknown as { t: (key: string) => string }
   const signing = reactive({
     sheet: false,
     /** −1: not begun. */
     done: -1,
     problem: '',
-    steps: computed(() => ['stepSign', 'stepSend', 'stepDone'].map((k) => t(`request.${k}`))),
+    steps: computed(() => steps().map((k) => t(`request.${k}`))),
     busy: computed((): boolean => signing.done >= 0 && !signing.problem),
     ask(): void {
       signing.sheet = true

@@ -169,6 +169,7 @@ export const en: Words = {
     allowedUndo: 'To take it back, go to “Consents” at any time.',
     refused: 'Done. They were told that you do not allow it. They see nothing, and do not learn what records you have.',
     refusedUndo: 'If you change your mind, let them ask again.',
+    stepCheck: 'Checking that the recipients are who they say',
     stepSign: 'Sealing',
     stepSend: 'Registering',
     stepDone: 'Registered',
@@ -273,6 +274,42 @@ export const en: Words = {
     haltedNotMineLead:
       'Then somebody else holds the old phone and its passphrase. Take your ID card to where you got the activation code, tell them, and register again.',
     discard: 'Remove this new seal from the phone',
+  },
+  openers: {
+    title: 'Only they can open it',
+    self: 'You',
+    hint: 'The permission is sealed before it is sent; nobody else can open it. Before sealing, this phone checks that their seals are genuine.',
+  },
+  institutions: {
+    title: 'Institutions I know',
+    hint: 'Whether their seals have changed',
+    lead: 'When you opened the account, this phone remembered the seal of every institution. If one changes and no other institution confirms it, nothing is sealed for it.',
+    known: 'Unchanged ✓',
+    changed: '● Changed',
+    new: 'Joined later',
+    changedLead:
+      'The platform now names another seal than the one remembered. Ask at the institution’s counter: if it did change, they will tell you the new check number.',
+    newLead:
+      'Other institutions confirm its seal every time. You may also get its check number at its counter, so that this phone knows it directly.',
+    number: 'Check number (the institution’s counter shows the same)',
+    type: 'The 12-digit check number from the counter',
+    wrong: 'Not this number. Ask the counter once more; if it still differs, change nothing.',
+    renew: 'If it fits, know this seal',
+  },
+  doubt: {
+    denied:
+      'The seal of “{name}” does not fit: the register of {voucher} holds another. Do not try again; tell them where you got the activation code.',
+    changed:
+      'The seal of “{name}” is not the one this phone remembers, and no other institution confirms it. Ask at its counter, then see “Institutions I know” under “Me”.',
+    silent:
+      'The seal of “{name}” cannot be checked now: none of the institutions that could confirm it answers. Try again later.',
+    stranger:
+      'The platform wants “{name}” to be able to open this too, and you did not allow that. Do not try again; tell them where you got the activation code.',
+    request: 'This request was not sealed by “{name}”. Choose “Don’t allow” and tell the counter.',
+    self: 'What the platform names is not your own seal. Do not try again; tell them where you got the activation code.',
+    otherwise:
+      'What the platform sent to be sealed is not what you see here. Do not try again; tell them where you got the activation code.',
+    nothing: ' Nothing was sealed and nothing was handed out.',
   },
   notice: {
     'access-request': 'Somebody wants to see your records',
