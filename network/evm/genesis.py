@@ -1,25 +1,38 @@
 """The homes of a network of validators: keys, one genesis for all, and each node's configuration.
 
-The steps are those of any CometBFT chain of the Cosmos SDK, so that organisations on hosts of their own can take them one by one
-(docs/decisions/0013-evm-validators.md): each makes its keys and its signed entry, one collects the entries, all get the genesis.
+The steps can be taken one by one by organisations on hosts of their own (docs/decisions/0013-evm-validators.md): each makes its
+keys and hands in the public ones, one writes the genesis from them, all get the same.
+
+Power is counted in shares, and none belongs to a validator: all are the governance module's, which lends one to each. So power is
+given and taken by a vote of the validators alone (network/evm/votes.py), and nobody can gather any.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from network.ports import BLOCK
 from network.processes import NetworkError
 
 HOST = "127.0.0.1"
 DENOM = "ashare"
+#: Tokens behind one vote.
 SHARE = 10**24
+#: Tokens an operator has for the deposits that proposals need; those of all together are no vote.
+POCKET = 10**15
+#: Votes that governance may still lend beside the founders'.
+RESERVE = 96
+#: Module accounts: the first 20 bytes of SHA-256 of the module's name, in Bech32.
+GOVERNANCE = "cosmos10d07y265gmmuvt4z0w9aw880jnsr700j6zn9kn"
+_NOT_BONDED = "cosmos1tygms3xhhs3yv487phx3dw4a95jn7t7lpm470r"
 BLOCK_GAS = 1_000_000_000
 MEMPOOL = 50_000
 #: Where contracts find the chain's SM2 and SM3 (network/evm/validator/precompiles.go), for ``deploy``.
@@ -28,18 +41,25 @@ SM3_PRECOMPILE = "0x0000000000000000000000000000000000534D33"
 _NOBODY = "0x" + "0" * 40
 _STEP_SECONDS = 120.0
 _PORTS = 4
+_IDENTITY = "identity.json"
+_NAME = re.compile("[a-z][a-z0-9]{0,30}")
+_LONG_AGO = "1970-01-01T00:00:00Z"
+#: With fewer validators, none may fail.
+FEWEST = 4
 
 
 @dataclass(frozen=True)
 class Layout:
     """A network as ``network.json`` has it. ``accounts``: who may write; empty = anybody. ``block_seconds``: pause between
-    blocks."""
+    blocks. ``organisations``: all that ever had a validator, in the order they came, which gives each its ports; ``left``: those
+    of them that were put out."""
 
     chain_id: int
-    validators: int
+    organisations: tuple[str, ...]
     block_seconds: float
     accounts: tuple[str, ...]
     first_port: int
+    left: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -48,12 +68,40 @@ class Layout:
 
     @property
     def nodes(self) -> list[Node]:
-        """All validators, ``validator1`` first."""
-        return [Node(f"validator{i + 1}", self.first_port + i * _PORTS) for i in range(self.validators)]
+        """The validators that are in, in the order their organisations came."""
+        return [node for node in self.everybody if node.name not in self.left]
+
+    @property
+    def everybody(self) -> list[Node]:
+        """The nodes of all that ever were in."""
+        return [Node(name, self.first_port + i * _PORTS) for i, name in enumerate(self.organisations)]
+
+    def with_organisation(self, name: str) -> Layout:
+        """With one more, or with one back in that was put out. Raises NetworkError when the name cannot be taken."""
+        if not _NAME.fullmatch(name):
+            raise NetworkError(f"{name!r} is no name for an organisation here: small letters and digits, a letter first")
+        if name in self.left:
+            return replace(self, left=tuple(other for other in self.left if other != name))
+        if name in self.organisations:
+            raise NetworkError(f"there is an organisation {name} already")
+        if (len(self.organisations) + 1) * _PORTS > BLOCK:
+            raise NetworkError(f"there is room for {BLOCK // _PORTS} organisations on one machine")
+        return replace(self, organisations=(*self.organisations, name))
+
+    def without_organisation(self, name: str) -> Layout:
+        """With one of them out. Raises NetworkError for a name that is not in, or when too few would be left."""
+        names = [node.name for node in self.nodes]
+        if name not in names:
+            raise NetworkError(f"no organisation {name}; there are {', '.join(names)}")
+        if len(names) <= FEWEST:
+            raise NetworkError(f"{name} cannot be put out: fewer than {FEWEST} validators cannot bear one that fails")
+        return replace(self, left=(*self.left, name))
 
     def save(self, home: Path) -> None:
         """Write ``network.json``."""
-        (home / "network.json").write_text(json.dumps({"kind": "evm", **asdict(self)}, indent=1))
+        beside = home / "network.json.new"
+        beside.write_text(json.dumps({"kind": "evm", **asdict(self)}, indent=1))
+        beside.replace(home / "network.json")
 
 
 @dataclass(frozen=True)
@@ -92,64 +140,79 @@ def load(home: Path) -> Layout | None:
     content = json.loads(path.read_bytes())
     if content.pop("kind", "") != "evm":
         raise NetworkError(f"{home} holds a network of another kind")
-    return Layout(**{**content, "accounts": tuple(content["accounts"])})
+    if "organisations" not in content:
+        raise NetworkError(f"{home} holds a network of an older version; make a new one elsewhere")
+    lists = {key: tuple(content[key]) for key in ("accounts", "organisations", "left")}
+    return Layout(**{**content, **lists})
 
 
 def make(home: Path, layout: Layout, program: Path) -> None:
     """Make every node's home, all with one genesis. ``network.json`` comes last: without it nothing was made."""
-    homes = [home / node.name for node in layout.nodes]
-    tool = _Tool(program, layout)
+    tool = Tool(program, layout.name)
     with ThreadPoolExecutor(2) as pool:
-        peers = list(pool.map(tool.keys, homes))
-    genesis = homes[0] / "config" / "genesis.json"
-    genesis.write_text(json.dumps(_genesis(json.loads(genesis.read_bytes()), layout)))
-    for operator in (tool.operator(one) for one in homes):
-        tool.run(homes[0], "genesis", "add-genesis-account", operator, f"{2 * SHARE}{DENOM}")
-    for other in homes[1:]:
-        (other / "config" / "genesis.json").write_bytes(genesis.read_bytes())
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(tool.entry, homes))
-    _collect(tool, homes)
-    for node, one in zip(layout.nodes, homes, strict=True):
-        configure(one, node, layout, dict(zip(layout.nodes, peers, strict=True)))
+        founders = list(pool.map(lambda node: tool.identity(home / node.name), layout.nodes))
+    first = home / layout.nodes[0].name
+    written = first / "config" / "genesis.json"
+    written.write_text(json.dumps(_genesis(json.loads(written.read_bytes()), layout, founders)))
+    tool.run(first, "genesis", "validate-genesis")
+    for node in layout.nodes[1:]:
+        _genesis_file(home, node).write_bytes(written.read_bytes())
+    configure_all(home, layout)
     layout.save(home)
 
 
-def _collect(tool: _Tool, homes: Sequence[Path]) -> None:
-    """All signed entries into the genesis of the first, and that genesis to everybody."""
-    entries = homes[0] / "config" / "gentx"
-    for other in homes[1:]:
-        for entry in (other / "config" / "gentx").iterdir():
-            (entries / entry.name).write_bytes(entry.read_bytes())
-    tool.run(homes[0], "genesis", "collect-gentxs")
-    tool.run(homes[0], "genesis", "validate-genesis")
-    whole = (homes[0] / "config" / "genesis.json").read_bytes()
-    for other in homes[1:]:
-        (other / "config" / "genesis.json").write_bytes(whole)
+def join(home: Path, layout: Layout, name: str, program: Path) -> None:
+    """Make the home of one more node of a network that runs, unless it is there, with the network's genesis."""
+    node = next(node for node in layout.nodes if node.name == name)
+    if not (home / name / _IDENTITY).exists():
+        Tool(program, layout.name).identity(home / name)
+    _genesis_file(home, node).write_bytes(_genesis_file(home, layout.everybody[0]).read_bytes())
 
 
-class _Tool:
-    """The validator program's commands that make a chain."""
+def _genesis_file(home: Path, node: Node) -> Path:
+    return home / node.name / "config" / "genesis.json"
 
-    def __init__(self, program: Path, layout: Layout) -> None:
+
+def configure_all(home: Path, layout: Layout) -> None:
+    """Write every node's settings: who its peers are changes with the network's members."""
+    peers = {node: Identity.read(home / node.name).peer for node in layout.nodes}
+    for node in layout.nodes:
+        configure(home / node.name, node, layout, peers)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a node shows to others: its identity towards peers, the key of its vote (Ed25519, base64), its operator's account and
+    the same as a validator's address."""
+
+    peer: str
+    key: str
+    operator: str
+    validator: str
+
+    @classmethod
+    def read(cls, home: Path) -> Identity:
+        """As :meth:`Tool.identity` left it in a node's home."""
+        return cls(**json.loads((home / _IDENTITY).read_bytes()))
+
+
+class Tool:
+    """The validator program's commands on one node's home. ``chain``: CometBFT's name of the chain."""
+
+    def __init__(self, program: Path, chain: str) -> None:
         self._program = program
-        self._chain = layout.name
+        self.chain = chain
 
-    def keys(self, home: Path) -> str:
-        """A node's keys: its identity towards peers (returned), its vote, its operator's account."""
-        made = json.loads(self.run(home, "init", home.name, "--chain-id", self._chain, "--overwrite"))
+    def identity(self, home: Path) -> Identity:
+        """Make a node's keys; what it shows of them is also left in its home."""
+        made = json.loads(self.run(home, "init", home.name, "--chain-id", self.chain, "--overwrite"))
         self.run(home, "keys", "add", "operator", "--keyring-backend", "test", "--algo", "eth_secp256k1")
-        peer: str = made["node_id"]
-        return peer
-
-    def operator(self, home: Path) -> str:
-        """The account of a node's operator."""
-        return self.run(home, "keys", "show", "operator", "-a", "--keyring-backend", "test").strip()
-
-    def entry(self, home: Path) -> None:
-        """A node's signed entry for the genesis: equal shares, so that each validator has one vote."""
-        named = ("--chain-id", self._chain, "--keyring-backend", "test", "--gas-prices", f"0{DENOM}")
-        self.run(home, "genesis", "gentx", "operator", f"{SHARE}{DENOM}", *named)
+        shown = ("keys", "show", "operator", "-a", "--keyring-backend", "test")
+        key = json.loads((home / "config" / "priv_validator_key.json").read_bytes())["pub_key"]["value"]
+        operator, validator = (self.run(home, *shown, "--bech", kind).strip() for kind in ("acc", "val"))
+        identity = Identity(made["node_id"], key, operator, validator)
+        (home / _IDENTITY).write_text(json.dumps(asdict(identity)))
+        return identity
 
     def run(self, home: Path, *arguments: str) -> str:
         """One command on one home; what it says. Raises NetworkError."""
@@ -160,15 +223,20 @@ class _Tool:
         return done.stdout or done.stderr
 
 
-def _genesis(made: dict[str, Any], layout: Layout) -> dict[str, Any]:
-    """The network's rules, over the defaults."""
+def _genesis(made: dict[str, Any], layout: Layout, founders: Sequence[Identity]) -> dict[str, Any]:
+    """The network's rules and founders, over the defaults."""
     state = made["app_state"]
     none = "0.000000000000000000"
-    state["staking"]["params"]["bond_denom"] = DENOM
+    _lend(state["staking"], founders, made["genesis_time"])
+    state["auth"]["accounts"] = [_account(one.operator) for one in founders]
+    pool = {_NOT_BONDED: (len(founders) + RESERVE) * SHARE, **{one.operator: POCKET for one in founders}}
+    state["bank"]["balances"] = [{"address": address, "coins": [coins(amount)]} for address, amount in pool.items()]
     state["mint"]["params"] |= {"mint_denom": DENOM, "inflation_max": none, "inflation_min": none, "inflation_rate_change": none}
     state["mint"]["minter"]["inflation"] = none
     for deposit in ("min_deposit", "expedited_min_deposit"):
         state["gov"]["params"][deposit][0]["denom"] = DENOM
+    # A vote is won by more than two thirds of all power, and then ends at once (network/evm/validator/votes.go).
+    state["gov"]["params"] |= {"quorum": "0.667", "threshold": "0.667", "expedited_threshold": "0.75"}
     # A validator that is down votes again when it is back: nobody is fined or put out for that, only for voting twice.
     state["slashing"]["params"] |= {"min_signed_per_window": none, "slash_fraction_downtime": none}
     # Fees are zero, and unused gas is not charged: else half of every limit counts against the block.
@@ -182,6 +250,54 @@ def _genesis(made: dict[str, Any], layout: Layout) -> dict[str, Any]:
     state["bank"]["denom_metadata"] = [{"description": "validators' shares", "denom_units": units, **named}]
     made["consensus"]["params"]["block"]["max_gas"] = str(BLOCK_GAS)
     return made
+
+
+def _lend(staking: dict[str, Any], founders: Sequence[Identity], started: str) -> None:
+    """Governance lends each founder a vote, and gets its reserve with the first block: a genesis may give a module nothing, but
+    may pay back what it once lent."""
+    staking["params"] |= {"bond_denom": DENOM, "max_entries": 1000}
+    staking["validators"] = [_validator(one) for one in founders]
+    by = {"delegator_address": GOVERNANCE}
+    staking["delegations"] = [{**by, "validator_address": one.validator, "shares": f"{SHARE}.{'0' * 18}"} for one in founders]
+    amount = str(RESERVE * SHARE)
+    reserve = {"creation_height": "0", "completion_time": started, "initial_balance": amount, "balance": amount}
+    entry = {**reserve, "unbonding_id": "1", "unbonding_on_hold_ref_count": "0"}
+    staking["unbonding_delegations"] = [{**by, "validator_address": founders[0].validator, "entries": [entry]}]
+
+
+def _validator(one: Identity) -> dict[str, Any]:
+    none = f"0.{'0' * 18}"
+    rates = {"rate": none, "max_rate": none, "max_change_rate": none}
+    return {
+        "operator_address": one.validator,
+        "consensus_pubkey": public_key(one),
+        "jailed": False,
+        "status": "BOND_STATUS_UNBONDED",
+        "tokens": str(SHARE),
+        "delegator_shares": f"{SHARE}.{'0' * 18}",
+        "description": {"moniker": one.validator},
+        "unbonding_height": "0",
+        "unbonding_time": _LONG_AGO,
+        "commission": {"commission_rates": rates, "update_time": _LONG_AGO},
+        "min_self_delegation": "1",
+        "unbonding_on_hold_ref_count": "0",
+        "unbonding_ids": [],
+    }
+
+
+def public_key(one: Identity) -> dict[str, str]:
+    """The key of a validator's vote, as the staking module writes it."""
+    return {"@type": "/cosmos.crypto.ed25519.PubKey", "key": one.key}
+
+
+def _account(address: str) -> dict[str, Any]:
+    kind = "/cosmos.auth.v1beta1.BaseAccount"
+    return {"@type": kind, "address": address, "pub_key": None, "account_number": "0", "sequence": "0"}
+
+
+def coins(amount: int) -> dict[str, str]:
+    """An amount of the chain's coin."""
+    return {"denom": DENOM, "amount": str(amount)}
 
 
 def _access(accounts: Iterable[str]) -> dict[str, Any]:
@@ -199,18 +315,22 @@ def _access(accounts: Iterable[str]) -> dict[str, Any]:
 
 def configure(home: Path, node: Node, layout: Layout, peers: Mapping[Node, str]) -> None:
     """Write a node's settings over the defaults. Peers prove their identity by key, all traffic between them is encrypted, and
-    only those listed are let in."""
+    only those listed are let in: a node that runs sees a new list at once, the other settings when it starts."""
     others = {other: identity for other, identity in peers.items() if other != node}
+    listed = home / "config" / "peers.json"
+    listed.with_suffix(".new").write_text(json.dumps(sorted(others.values())))
+    listed.with_suffix(".new").replace(listed)
     pause = _seconds(layout.block_seconds)
     _change(
         home / "config" / "config.toml",
         {
+            "filter_peers": True,
             "p2p": {
                 "laddr": f"tcp://{node.peer}",
                 "persistent_peers": ",".join(f"{identity}@{other.peer}" for other, identity in others.items()),
                 "unconditional_peer_ids": ",".join(others.values()),
                 "private_peer_ids": ",".join(others.values()),
-                "max_num_inbound_peers": 0,
+                "max_num_inbound_peers": BLOCK // _PORTS,
                 "max_num_outbound_peers": 0,
                 "pex": False,
                 "addr_book_strict": False,

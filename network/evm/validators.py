@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,12 +19,12 @@ import urllib3
 from network import ports
 from network.binaries import built
 from network.evm import genesis
-from network.evm.genesis import Layout, Node
+from network.evm.genesis import FEWEST, Layout, Node
+from network.evm.votes import Votes
 from network.kinds import NetworkStatus, PartStatus
-from network.processes import NetworkError, Processes, Program
+from network.processes import NetworkError, Processes, Program, alone
 
 START_SECONDS = 120.0
-FEWEST = 4
 CHAIN_ID = 262144
 
 
@@ -43,7 +44,8 @@ class ValidatorNetwork:
         if validators < FEWEST:
             raise NetworkError(f"{validators} validators cannot bear one that fails; {FEWEST} can")
         self.home = home.resolve()
-        self._wanted = Layout(chain_id, validators, block_seconds, tuple(accounts), 0)
+        founders = tuple(f"validator{number}" for number in range(1, validators + 1))
+        self._wanted = Layout(chain_id, founders, block_seconds, tuple(accounts), 0)
         self._processes = Processes(self.home, attached)
         self._claim: ports.Claim | None = None
         self._http = urllib3.PoolManager(retries=False, timeout=5.0)
@@ -85,8 +87,18 @@ class ValidatorNetwork:
 
     def heal(self) -> None:
         """Start every validator that does not run, and wait until all are at the newest block."""
+        if self._changing.exists():
+            with self._alone():
+                self._settle()
         self.start_some(*self.names)
-        self._processes.wait_for("all validators at the newest block", self._in_step, START_SECONDS, self.names)
+        self._await_step(self.layout.nodes)
+
+    def _await_step(self, nodes: Sequence[Node]) -> None:
+        """Wait until these have a block that was made from now on: then the chain goes on, and they count in it."""
+        names = [node.name for node in nodes]
+        known = max(self._height(node) or 0 for node in nodes)
+        what = f"{', '.join(names)} at the newest block"
+        self._processes.wait_for(what, lambda: self._in_step(nodes, known + 1), START_SECONDS, names)
 
     def start_some(self, *parts: str) -> None:
         """Start some validators without waiting for anything, as hosts that come back one by one."""
@@ -96,10 +108,58 @@ class ValidatorNetwork:
             if node.name in parts:
                 self._processes.start(self._program(node))
 
+    def add_organisation(self, name: str) -> None:
+        """Let one more organisation in while the network runs, or one that was put out back in: its node joins and catches up,
+        and more than two thirds of the validators vote it in. Raises NetworkError when the name cannot be taken."""
+        with self._alone():
+            plan = self.layout.with_organisation(name)
+            genesis.join(self.home, plan, name, built("validator"))
+            self._change(plan)
+
+    def remove_organisation(self, name: str) -> None:
+        """Put an organisation out while the network runs: more than two thirds of the validators, without its own vote, take its
+        vote away, and no node talks to its node any more. Its home is kept. Raises NetworkError."""
+        with self._alone():
+            plan = self.layout.without_organisation(name)
+            self._change(plan)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Two commands at once do not change the same thing."""
+        return alone(self.home / "changes.lock")
+
+    @property
+    def _changing(self) -> Path:
+        """Is there while a change of members is under way; ``heal`` ends one that was cut off."""
+        return self.home / "changing"
+
+    def _change(self, plan: Layout) -> None:
+        self._changing.touch()
+        plan.save(self.home)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Bring what runs in line with the layout. Nodes that run see their new list of peers at once and are not restarted."""
+        nodes = self.layout.nodes
+        genesis.configure_all(self.home, self.layout)
+        self.start_some(*self.names)
+        wanted = {self._identity(node).validator: node for node in nodes}
+        votes = Votes(self.home, self.layout, built("validator"), self._processes.wait_for)
+        members = votes.members()
+        for validator in members - set(wanted):
+            votes.take(validator)
+        self._processes.stop([node.name for node in self.layout.everybody if node not in nodes])
+        self._await_step(nodes)
+        for validator in set(wanted) - members:
+            votes.lend(wanted[validator])
+        self._changing.unlink()
+
+    def _identity(self, node: Node) -> genesis.Identity:
+        return genesis.Identity.read(self.home / node.name)
+
     def status(self) -> NetworkStatus:
         """What runs, and how far it is."""
         parts = [self._part(node) for node in self.layout.nodes]
-        return {"kind": "evm", "consensus": "bft", "ready": self._in_step(), "parts": parts}
+        return {"kind": "evm", "consensus": "bft", "ready": self._in_step(self.layout.nodes), "parts": parts}
 
     def __enter__(self) -> ValidatorNetwork:
         self.start()
@@ -139,10 +199,10 @@ class ValidatorNetwork:
     def _alive(self) -> list[Node]:
         return [node for node in self.layout.nodes if self._processes.pid(node.name) and self._height(node)]
 
-    def _in_step(self) -> bool:
-        """Whether every validator has the newest block any of them has, give or take the one being made."""
-        heights = [self._height(node) or 0 for node in self.layout.nodes]
-        return min(heights) >= 1 and max(heights) - min(heights) <= 1
+    def _in_step(self, nodes: Sequence[Node], least: int = 1) -> bool:
+        """Whether each of these has block ``least`` and the newest that any of them has, give or take the one being made."""
+        heights = [self._height(node) or 0 for node in nodes]
+        return min(heights) >= least and max(heights) - min(heights) <= 1
 
     def _part(self, node: Node) -> PartStatus:
         pid = self._processes.pid(node.name)

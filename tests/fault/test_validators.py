@@ -1,4 +1,5 @@
-"""Validators killed with -9, one, two, all: the chain goes on, or stops and says so; nothing acknowledged is lost or doubled."""
+"""Validators killed with -9, one, two, all: the chain goes on, or stops and says so; nothing acknowledged is lost or doubled.
+The last test changes who the validators are."""
 
 from __future__ import annotations
 
@@ -7,16 +8,22 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import urllib3
 from sqlalchemy.orm import Session, sessionmaker
 
 from core.crypto import sm3
+from core.decision import Outcome
+from core.decision import Reason as DecisionReason
 from core.words import kind_word
-from gateway.ledger import outbox
+from gateway.ledger import actions, outbox
 from gateway.ledger.db import open_sessions
 from gateway.ledger.evm.open import Limits
 from gateway.ledger.outbox import SUCCEEDED, Operation
 from gateway.ledger.port import Call
 from gateway.ledger.reasons import LedgerError, Reason
+from network.evm.genesis import Node
+from network.evm.validators import ValidatorNetwork
+from network.processes import NetworkError
 from tests.support.validators import ValidatorChain
 from tests.support.waiting import until
 from tests.support.world import World, build_world
@@ -80,10 +87,12 @@ def all_done(world: World, sessions: Sessions) -> bool:
 def assert_one_history(world: World) -> None:
     """Every validator has the same block at the operator's head, and gives the same answer there."""
     chain = chain_of(world)
+    until(lambda: not chain.refuses(0, Reason.BEHIND))
     head = world.ledger.head()
     question = Call("Evidence", "countOf", {"organisation": world.operator.id})
-    for number in range(4):
-        until(lambda n=number: chain.height(n) >= head.height)
+    everybody = range(len(chain.network.names))
+    until(lambda: all(chain.height(number) >= head.height for number in everybody))
+    for number in everybody:
         with chain.seen_from(number) as ledger:
             assert ledger.block(head.height) == head
             assert ledger.read(question, at=head.hash) == world.ledger.read(question, at=head.hash)
@@ -152,3 +161,62 @@ def test_a_validator_that_lags_is_refused(world: World) -> None:
     with chain.seen_from(3) as ledger:
         until(lambda: not chain.refuses(3, Reason.BEHIND))
         assert ledger.read(Call("Alliance", "name")) == world.name
+
+
+def votes(network: ValidatorNetwork) -> list[int]:
+    """Power of every validator, as each of their nodes has it."""
+    found = {tuple(powers_at(node)) for node in network.layout.nodes}
+    assert len(found) == 1
+    return list(found.pop())
+
+
+def powers_at(node: Node) -> list[int]:
+    answer = urllib3.request("GET", f"http://{node.comet}/validators?per_page=100").json()["result"]
+    return [int(validator["voting_power"]) for validator in answer["validators"]]
+
+
+def test_an_organisation_joins_another_is_suspended_put_out_and_comes_back(world: World, sessions: Sessions) -> None:
+    """In the alliance and on the network: who is suspended is refused with the block that says so, who is put out has no vote and
+    no peers, and what was written stays."""
+    chain, network, before = chain_of(world), chain_of(world).network, recorded(world)
+    resident, doctor = world.resident(), world.practitioner(world.hospital)
+    consent = world.grant(resident, world.scope(resident, doctor))
+    asked = world.request(resident, doctor, world.platform)
+    put(sessions, "members", 10)
+    work(world, sessions)
+
+    network.add_organisation("clinic")
+    until(lambda: len(votes(network)) == 5)
+    assert len(set(votes(network))) == 1
+    assert_one_history(world)
+
+    assert world.decide(asked, consent)["outcome"] == Outcome.PERMIT
+    proposal = world.send((world.operator, actions.suspend(world.hospital.id)))[0].events[0].args["proposal"]
+    world.send((world.platform, actions.vote(proposal)))
+    assert world.decide(asked, consent)["reason"] == DecisionReason.ORGANISATION_INACTIVE
+    network.remove_organisation("validator4")
+    until(lambda: len(votes(network)) == 4)
+    assert network.status()["ready"]
+    with pytest.raises(NetworkError, match="cannot bear one that fails"):
+        network.remove_organisation("clinic")
+    assert_one_history(world)
+
+    network.add_organisation("validator4")
+    until(lambda: len(votes(network)) == 5)
+    proposal = world.send((world.operator, actions.restore(world.hospital.id)))[0].events[0].args["proposal"]
+    world.send((world.platform, actions.vote(proposal)))
+    assert world.decide(asked, consent)["outcome"] == Outcome.PERMIT
+    until(lambda: all_done(world, sessions))
+    assert recorded(world) == before + 10
+    assert chain.height(4) > 0
+    assert_one_history(world)
+
+
+def test_names_that_cannot_be_taken_are_refused(world: World) -> None:
+    network = chain_of(world).network
+    with pytest.raises(NetworkError, match="there is an organisation validator1 already"):
+        network.add_organisation("validator1")
+    with pytest.raises(NetworkError, match="no name for an organisation"):
+        network.add_organisation("../clinic")
+    with pytest.raises(NetworkError, match="no organisation nobody; there are validator1"):
+        network.remove_organisation("nobody")

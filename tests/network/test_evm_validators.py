@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
@@ -18,7 +19,7 @@ from gateway.ledger.evm.abi import Abis
 from gateway.ledger.evm.errors import to_ledger_error
 from gateway.ledger.evm.rpc import Rpc, RpcError
 from gateway.ledger.reasons import Reason
-from network.evm.genesis import BLOCK_GAS, SM2_PRECOMPILE, SM3_PRECOMPILE
+from network.evm.genesis import BLOCK_GAS, SM2_PRECOMPILE, SM3_PRECOMPILE, Identity, Node
 from network.evm.validators import ValidatorNetwork
 from network.processes import NetworkError
 from tests.support.waiting import until
@@ -126,8 +127,18 @@ def test_validators_share_a_genesis_and_no_key(network: ValidatorNetwork) -> Non
 def test_only_the_listed_peers_are_let_in(network: ValidatorNetwork) -> None:
     for name in network.names:
         p2p = tomllib.loads((network.home / name / "config" / "config.toml").read_text())["p2p"]
-        assert (p2p["max_num_inbound_peers"], p2p["max_num_outbound_peers"], p2p["pex"]) == (0, 0, False)
+        assert (p2p["max_num_outbound_peers"], p2p["pex"]) == (0, False)
         assert len(p2p["unconditional_peer_ids"].split(",")) == len(p2p["persistent_peers"].split(",")) == 3
+    for node in network.layout.nodes:
+        others = {Identity.read(network.home / name).peer for name in network.names if name != node.name}
+        assert {peer for peer in others if let_in(node, peer)} == others
+        assert not let_in(node, "0" * 40)
+
+
+def let_in(node: Node, peer: str) -> bool:
+    """Whether a node would take a connection from this one, as CometBFT asks its application."""
+    asked = urllib3.request("GET", f"http://{node.comet}/abci_query", fields={"path": f'"/p2p/filter/id/{peer}"'})
+    return int(asked.json()["result"]["response"]["code"]) == 0
 
 
 def test_fewer_than_four_are_no_consortium(tmp_path: Path) -> None:

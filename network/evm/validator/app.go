@@ -17,11 +17,13 @@ import (
 	"github.com/cosmos/cosmos-sdk/client/flags"
 	sdkserver "github.com/cosmos/cosmos-sdk/server"
 	servertypes "github.com/cosmos/cosmos-sdk/server/types"
+	sdk "github.com/cosmos/cosmos-sdk/types"
 	sdkmempool "github.com/cosmos/cosmos-sdk/types/mempool"
 )
 
-// newApp is the application of cosmos/evm with three things of ours: the SM2 and SM3 precompiles, the allow-list asked before a
-// transaction enters the mempool or a block, and nothing else. Every validator of a network must run the same one.
+// newApp is the application of cosmos/evm with a few things of ours: the SM2 and SM3 precompiles, the allow-list asked before a
+// transaction enters the mempool or a block, votes that end when they are won, the list of peers. Every validator of a network
+// must run the same one.
 func newApp(logger log.Logger, db dbm.DB, trace io.Writer, options servertypes.AppOptions) servertypes.Application {
 	chain := cast.ToUint64(options.Get(chainKey))
 	app := evmd.NewExampleApp(logger, db, trace, false, options, chain, configure, baseOptions(options)...)
@@ -32,6 +34,17 @@ func newApp(logger log.Logger, db dbm.DB, trace io.Writer, options servertypes.A
 		app.EVMKeeper.RegisterStaticPrecompile(precompile.Address(), precompile)
 	}
 	app.SetAnteHandler(membersOnly(app.EVMKeeper, app.AnteHandler()))
+	app.SetIDPeerFilter(onlyListedPeers(options))
+	app.SetEndBlocker(func(ctx sdk.Context) (sdk.EndBlock, error) {
+		total, err := app.StakingKeeper.TotalBondedTokens(ctx)
+		if err != nil {
+			return sdk.EndBlock{}, err
+		}
+		if err := closeWonVotes(&app.GovKeeper, total, ctx); err != nil {
+			return sdk.EndBlock{}, err
+		}
+		return app.EndBlocker(ctx)
+	})
 	if err := app.LoadLatestVersion(); err != nil {
 		logger.Error("the state cannot be loaded", "error", err)
 		os.Exit(1)
