@@ -69,6 +69,7 @@ def create_app(settings: Settings, ledger: Ledger | None = None, kick: Callable[
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # the redirect would name whatever host the request does
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}" if route.tags else route.name,
     )
     app.state.gateway = gateway

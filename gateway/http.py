@@ -296,10 +296,15 @@ class Observe:
 
 
 def _own_headers(message: Message, request_id: str) -> list[tuple[bytes, bytes]]:
-    """Request number, no sniffing, and the time, by which phones correct their clocks (not every server adds it)."""
+    """Request number, no sniffing; where the answer says nothing of it, that nobody keeps it, and the time, by which phones
+    correct their clocks (not every server adds it)."""
+    said = {name.lower() for name, _ in message.get("headers", [])}
     own = [(b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
-    dated = any(name.lower() == b"date" for name, _ in message.get("headers", []))
-    return own if dated else [*own, (b"date", formatdate(usegmt=True).encode())]
+    if b"cache-control" not in said:
+        own.append((b"cache-control", b"no-store"))
+    if b"date" not in said:
+        own.append((b"date", formatdate(usegmt=True).encode()))
+    return own
 
 
 class BodyLimit:

@@ -18,7 +18,7 @@ KeyId = Annotated[str, StringConstraints(pattern=r"^(practitioner|subject|organi
 Uint = Annotated[int, Field(ge=0, lt=2**53)]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Cursor = Annotated[
-    str, StringConstraints(pattern=r"^[0-9]{1,20}(-[0-9]{1,20})?$"), Field(description="From `next` of the page before")
+    str, StringConstraints(pattern=r"^[0-9]{1,18}(-[0-9]{1,18})?$"), Field(description="From `next` of the page before")
 ]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 

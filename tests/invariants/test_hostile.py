@@ -6,14 +6,16 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+import httpx
 import orjson
 import pytest
+from starlette.testclient import TestClient
 
 from core.hexes import to_hex
 from core.httpsig import sign_request
-from gateway.client import GatewayProblem
+from gateway.client import GatewayClient, GatewayProblem
 from offchain.intake.fhir import FhirFolder
-from tests.gateway.house import House
+from tests.gateway.house import URL, House
 from tests.offchain.gate_scene import Scene
 from tests.offchain.intake_kit import open_kit
 from tests.offchain.test_intake_sources import PATIENT, condition
@@ -110,3 +112,51 @@ def test_hostile_resources_do_not_stop_an_import(tmp_path: Path, what: str) -> N
     report = kit.run(FhirFolder(folder, "hospital"))
     assert report.total("new") + report.total("quarantined") == 3
     assert report.total("new") >= 2
+
+
+def test_numbers_no_database_takes_are_refused_by_every_list(house: House) -> None:
+    """Cursors, limits, times, heights: what is longer than any column is no error of the server."""
+    world = house.world
+    callers = [
+        house.as_resident(world.resident()),
+        house.as_practitioner(world.practitioner(world.operator, ("auditor",))),
+        house.as_organisation(world.hospital),
+        house.as_practitioner(world.practitioner(world.hospital)),
+    ]
+    roles = [frozenset(c.who_am_i().roles) for c in callers]
+    asked = 0
+    for path, item in house.app.openapi()["paths"].items():
+        if "get" not in item or "{" in path:
+            continue
+        allowed = frozenset(item["get"]["x-roles"])
+        client = next((c for c, r in zip(callers, roles, strict=True) if r & allowed), callers[0])
+        for name in (p["name"] for p in item["get"].get("parameters", ()) if p["in"] == "query"):
+            for value in ("9" * 20, "9" * 400, f"1-{'9' * 20}", "-1"):
+                answer = _as(client, house, f"{path}?{name}={value}")
+                assert answer.status_code < 500, (path, name, value)
+                asked += 1
+    assert asked > 60
+
+
+def _as(client: GatewayClient, house: House, target: str) -> httpx.Response:
+    url = URL + target
+    with TestClient(house.app, base_url=URL, raise_server_exceptions=False) as http:
+        return http.get(url, headers=client._headers("GET", url, b"", ""), follow_redirects=False)
+
+
+def test_a_host_header_never_becomes_an_address(house: House) -> None:
+    client = house.as_resident(house.world.resident())
+    for path in ("/api/v1/index/entries", "/api/v1/index/entries/", "/api/v1//index/entries"):
+        url = URL + path
+        answer = house.http().get(
+            url, headers={**client._headers("GET", url, b"", ""), "Host": "evil.test"}, follow_redirects=False
+        )
+        assert answer.status_code in (200, 401, 404)
+        assert "evil.test" not in f"{answer.headers}{answer.text}"
+
+
+def test_a_receipt_number_no_database_takes_is_nobodys(scene: Scene) -> None:
+    for number in ("9" * 20, "9" * 400):
+        url, keyid = f"http://gate.test/gate/v1/receipts/{number}/bundle", f"practitioner:{to_hex(scene.doctor.id)}"
+        answer = scene.serving.http.get(url, headers=sign_request(scene.doctor.keys.private, keyid, "GET", url, b""))
+        assert 400 <= answer.status_code < 500

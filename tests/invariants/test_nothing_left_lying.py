@@ -12,10 +12,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from core.hexes import to_hex
 from gateway.ledger.db import open_engine
 from gateway.settings import Settings
 from mirror.database import Database
 from offchain.gate.http import from_error
+from tests.gateway.house import URL, House
 from tests.offchain.gate_scene import Scene
 
 SECRET = "精神分裂症 F20.0"
@@ -93,3 +95,13 @@ def test_what_nobody_foresaw_at_a_gate_is_logged_without_values(capsys: pytest.C
     assert "ValueError" in out + err
     assert "test_nothing_left_lying.py" in out + err
     assert "F20.0" not in out + err + str(problem)
+
+
+def test_no_browser_and_no_proxy_keeps_an_answer(house: House) -> None:
+    """What one person was told must not lie in a cache for the next at the same desk."""
+    person = house.world.resident()
+    client = house.as_resident(person)
+    for path in ("/index/entries", "/consents", f"/identities/{to_hex(person.subject)}/key", "/sessions/current", "/nowhere"):
+        url = f"{URL}/api/v1{path}"
+        answer = house.http().get(url, headers=client._headers("GET", url, b"", ""))
+        assert answer.headers.get("cache-control") == "no-store", path
