@@ -30,7 +30,9 @@ def private_folder(folder: Path) -> None:
 class FabricSettings(BaseModel):
     """Our place in a Hyperledger Fabric network (``ledger.kind=fabric``)."""
 
-    msp: str = Field("", description="MSP id of our organisation.")
+    msp: str = Field(
+        "", description="MSP id of our organisation; empty = that of the account's certificate (several members on one machine)."
+    )
     profile: str = Field(
         "", description="Connection profile the network hands out; empty = `fabric/profile.json` under the home."
     )

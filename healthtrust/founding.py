@@ -115,7 +115,7 @@ def _found_on_fabric(settings: Settings, first: Party) -> None:
 
     members = {first.code: [first.ledger_key, relayer(settings).ledger_key]}
     members |= {gate.code: [custodian(settings, gate.code).ledger_key] for gate in settings.gates}
-    found_on_fabric(settings, Founder(first.id, first.code, first.public_key, first.roles), members)
+    found_on_fabric(settings, Founder(first.id, first.code, first.public_key, first.roles, first.name), members)
 
 
 @contextmanager

@@ -1,4 +1,5 @@
-"""Which processes the embedded profile runs, in which order, and how each tells that it is ready."""
+"""Which processes run on one machine, in which order, and how each tells that it is ready: the embedded profile, or the same on a
+Fabric network of its own (``ledger.kind=fabric``)."""
 
 from __future__ import annotations
 
@@ -31,7 +32,12 @@ def answers(url: str) -> Callable[[], bool]:
 
 
 def node_answers(settings: Settings) -> Callable[[], bool]:
-    """Ready when the node's head is fresh: one that continues an old state has to make a block first."""
+    """Ready when the node's head is fresh (one that continues an old state has to make a block first), or the Fabric network is
+    whole."""
+    if settings.ledger.kind == "fabric":
+        from healthtrust import fabric
+
+        return fabric.whole(settings)
 
     def ready() -> bool:
         ask = {"jsonrpc": "2.0", "id": 1, "method": "eth_getBlockByNumber", "params": ["latest", False]}
@@ -46,7 +52,9 @@ def node_answers(settings: Settings) -> Callable[[], bool]:
 
 def refuse_busy_ports(settings: Settings) -> None:
     """Raise SupervisorError naming every port that another program holds, and what to do about it."""
-    wanted = {"gateway": settings.gateway.port, "node": httpx.URL(settings.ledger.url).port or 0}
+    wanted = {"gateway": settings.gateway.port}
+    if settings.ledger.kind != "fabric":
+        wanted["node"] = httpx.URL(settings.ledger.url).port or 0
     wanted |= {f"gate {gate.code}": gate.port for gate in settings.gates}
     busy = [f"{port} ({name})" for name, port in wanted.items() if _busy(port)]
     if busy:
@@ -81,7 +89,11 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def node(settings: Settings) -> Service:
-    """The embedded EVM node."""
+    """The embedded EVM node, or the Fabric network."""
+    if settings.ledger.kind == "fabric":
+        from healthtrust import fabric
+
+        return Service("node", python(*fabric.command(settings)), node_answers(settings), environment(settings))
     port = str(httpx.URL(settings.ledger.url).port)
     return Service(
         "node",
@@ -142,7 +154,7 @@ def running_platform(settings: Settings, say: Callable[[str], None]) -> Iterator
     """The whole embedded profile: node, contracts and alliance (made once), services; all stopped on the way out."""
     with Supervisor(settings.home) as supervisor:
         refuse_busy_ports(settings)
-        say(f"· node ({settings.ledger.url})")
+        say(f"· node ({settings.ledger.url})" if settings.ledger.kind != "fabric" else "· Fabric network")
         with supervisor.starting([node(settings)]):
             # What signs and deploys takes a second to import: the node starts meanwhile.
             from healthtrust.founding import found_alliance

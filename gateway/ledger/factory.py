@@ -39,16 +39,16 @@ def _fabric(settings: Settings, account_key: bytes | None) -> Ledger:
     from gateway.ledger.fabric.ledger import FabricLedger
     from gateway.ledger.fabric.open import Deployment, Limits, connect
     from gateway.ledger.fabric.profile import Profile
-    from gateway.ledger.fabric.wallet import Wallet
+    from gateway.ledger.fabric.wallet import identity_in
 
     chosen, place = settings.ledger, settings.ledger.fabric
-    wallet = Wallet(Path(place.wallet or settings.home / "fabric" / "wallet"), place.msp)
+    wallet = Path(place.wallet or settings.home / "fabric" / "wallet")
     profile = Profile.read(Path(place.profile or settings.home / "fabric" / "profile.json"))
     return FabricLedger(
         connect(
             profile,
             Deployment.read(settings.home / "contracts.json"),
-            wallet.reader() if account_key is None else wallet.account(account_key),
+            identity_in(wallet, [place.msp] if place.msp else profile.peers, account_key),
             Limits(chosen.timeout_seconds, chosen.max_head_age_seconds),
             writes=account_key is not None,
         )

@@ -62,6 +62,15 @@ class FabricNetwork:
         """The connection profile (shape: the package's docstring)."""
         return self.home / "profile.json"
 
+    @property
+    def ready(self) -> Path:
+        """There while the process that runs the network in the foreground (``python -m network.fabric``) has it whole."""
+        return self.home / "ready"
+
+    def gone(self) -> list[str]:
+        """Parts that should run and do not."""
+        return [part for part in self.parts() if not self._processes.pid(part)]
+
     def start(self) -> None:
         """Make the network if the home is new, start every part, and wait until it is whole. Raises NetworkError, BinaryError."""
         with self._alone():
@@ -87,7 +96,7 @@ class FabricNetwork:
 
     def kill(self, *parts: str) -> None:
         """SIGKILL parts, all at once. ``leader`` is whichever orderer leads now. Raises NetworkError for an unknown name."""
-        known = self._parts()
+        known = self.parts()
         named = [self.leader() if part == "leader" else part for part in parts]
         for name in named:
             if name not in known:
@@ -213,7 +222,7 @@ class FabricNetwork:
         self._start_orderers()
         self._settle_members()
         self._start_organisations()
-        self._wait("the network is in step", lambda: self.status()["ready"], self._parts())
+        self._wait("the network is in step", lambda: self.status()["ready"], self.parts())
         self._approve(lifecycle.committed(self.layout, self._live_members()[0]).values())
 
     def _start_orderers(self) -> None:
@@ -278,7 +287,8 @@ class FabricNetwork:
         return self.chaincode or built("chaincode")
 
     # ------------------------------------------------------------------------------------------------- looking
-    def _parts(self) -> list[str]:
+    def parts(self) -> list[str]:
+        """Names of all processes of the network."""
         plan = self.layout
         return [*(o.name for o in plan.orderers), *(part for o in plan.organisations for part in (o.peer, o.chaincode))]
 

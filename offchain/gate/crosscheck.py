@@ -21,6 +21,7 @@ from core.decision import Decision, Request
 from core.hexes import to_hex
 from core.words import ZERO
 from gateway.ledger.port import Block, Call, Ledger
+from gateway.ledger.reasons import LedgerError
 from offchain.gate.opening import Shown
 from offchain.gate.view import LedgerView
 
@@ -101,10 +102,20 @@ class CrossCheck:
     async def check(self, head: Block, decided: Sequence[Decided]) -> None:
         """Ask ``Consent.decide`` at the same block. Raises as :meth:`maybe`."""
         calls = [decide_call(d.request, d.consent, d.shown, head.time) for d in decided]
-        answers = await self._view.call(lambda: self._ledger.read_many(calls, head.hash))
-        for ours, theirs in zip(decided, answers, strict=True):
+        answers = await self._view.call(lambda: self._asked(calls, head))
+        for ours, theirs in zip(decided, answers, strict=True) if answers is not None else ():
             if (theirs["outcome"], theirs["reason"], theirs["fields"]) != ours.words():
                 self._stop(head, ours, theirs)
+
+    def _asked(self, calls: Sequence[Call], head: Block) -> list[Any] | None:
+        """The contract's answers; None where the ledger went on meanwhile and keeps no older states: another state would show
+        differences that are none."""
+        try:
+            return self._ledger.read_many(calls, head.hash)
+        except LedgerError as e:
+            if self._view.moved(e):
+                return None
+            raise
 
     def _stop(self, head: Block, ours: Decided, theirs: dict[str, Any]) -> None:
         outcome, reason, fields = ours.words()

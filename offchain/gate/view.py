@@ -22,6 +22,8 @@ from gateway.ledger.states import state_of
 from offchain.gate.watched import WatchedLedger
 
 Kind = Literal["practitioner", "subject"]
+ATTEMPTS = 10
+"""How often everything is asked again because a block came in between, on a ledger that keeps no older states."""
 GATHER_SECONDS = 0.004
 """Least time from one look at the head to the next: the node is asked at most 250 times a second however many read."""
 
@@ -98,13 +100,13 @@ class LedgerView:
         return await answer
 
     async def states(self, caller: Caller, head: Block, consents: Iterable[bytes]) -> dict[bytes, State]:
-        """Words about this caller and each consent, all of ``head``: a block that :meth:`standing` answered for the same request.
-        Raises LedgerSilent."""
+        """Words about this caller and each consent, all of ``head``: a block that :meth:`standing` answered for the same request;
+        of a newer one where the ledger went on and keeps no older states. Raises LedgerSilent."""
         wanted = frozenset(consents)
         at = self._known
         if at is not None and at.head.hash == head.hash and all((caller, c) in at.states for c in wanted):
             return {c: at.states[caller, c] for c in wanted}
-        found: dict[bytes, State] = await self.call(lambda: self._states(caller, head, wanted))
+        found: dict[bytes, State] = await self.call(lambda: self._states_at(caller, head, wanted))
         return found
 
     async def head(self) -> Block:
@@ -165,12 +167,34 @@ class LedgerView:
         self._known, self._roots = None, {}
 
     def _ask(self, asked: set[tuple[Caller, bytes]]) -> _At:
+        for _ in range(ATTEMPTS):
+            try:
+                return self._ask_once(asked)
+            except LedgerError as e:
+                if not self.moved(e):
+                    raise
+        raise LedgerError(Reason.BEHIND, detail=f"a block came in between {ATTEMPTS} times")
+
+    def moved(self, e: LedgerError) -> bool:
+        """Whether an answer at a head is not to be had because the ledger went on and keeps no older states."""
+        return e.reason is Reason.NOT_FOUND and not self._ledger.info().history
+
+    def _ask_once(self, asked: set[tuple[Caller, bytes]]) -> _At:
         head = self._judged_head()
         at = self._known if self._known is not None and self._known.head.hash == head.hash else _At(head)
         self._learn_keys(at, {caller for caller, _ in asked})
         self._learn_states(at, asked)
         self._known = at
         return at
+
+    def _states_at(self, caller: Caller, head: Block, consents: Iterable[bytes]) -> dict[bytes, State]:
+        try:
+            return self._states(caller, head, consents)
+        except LedgerError as e:
+            if not self.moved(e):
+                raise
+        newer = self._ask({(caller, consent) for consent in consents})
+        return {c: newer.states[caller, c] for c in consents}
 
     def _states(self, caller: Caller, head: Block, consents: Iterable[bytes]) -> dict[bytes, State]:
         at = self._known if self._known is not None and self._known.head.hash == head.hash else _At(head)
@@ -211,7 +235,7 @@ class LedgerView:
     def _ask_root(self, batch: int, head: Block) -> bytes | None:
         try:
             call = Call("DataIndex", "batchOf", {"organisation": self._custodian, "batch": batch})
-            root = self._ledger.read(call, head.hash)["root"]
+            root = self._ledger.read(call, head.hash if self._ledger.info().history else None)["root"]
         except LedgerError as e:
             if e.reason is Reason.REJECTED and e.error == "UnknownBatch":
                 return None

@@ -32,19 +32,27 @@ CONTRACTS = (
 
 @dataclass(frozen=True)
 class Founder:
-    """The first member: id, public code, SM2 key (x‖y), role bits. Its account is that of the gateway's identity."""
+    """The first member: id, public code, SM2 key (x‖y), role bits, and the full name it is registered by (empty = its code). Its
+    account is that of the gateway's identity."""
 
     id: bytes
     code: str
     public: bytes
     roles: int
+    name: str = ""
 
 
 def found(gateway: Gateway, chaincode: str, name: str, first: Founder) -> Deployment:
     """Found the alliance ``name``. Raises LedgerError rejected (AlreadyFounded) when the chaincode name is taken."""
     proposed = gateway.propose(chaincode, [b"Alliance.found", canonical(_arguments(gateway, name, first))])
-    block = written(gateway, proposed, Codec().refusal, 6 * gateway.timeout)
+    written(gateway, proposed, Codec().refusal, 6 * gateway.timeout)
+    return known(gateway, chaincode)
+
+
+def known(gateway: Gateway, chaincode: str) -> Deployment:
+    """The alliance that was founded under this name, as our own peer has it. Raises LedgerError."""
     with translated("prepare"):
+        block = next(gateway.events(chaincode, 0)).height
         ledger_id = gateway.evaluate(gateway.propose(chaincode, [b"Alliance.ledgerId", b"{}"]))
         genesis = read_block(next(gateway.blocks(0, 0)))
     word = bytes.fromhex(ledger_id.decode().strip('"')[2:])
@@ -66,7 +74,7 @@ def addresses(channel: str, chaincode: str) -> dict[str, str]:
 def _arguments(gateway: Gateway, name: str, first: Founder) -> dict[str, Any]:
     member = {
         "id": "0x" + first.id.hex(),
-        "nameDigest": "0x" + sm3(first.code.encode()).hex(),
+        "nameDigest": "0x" + sm3((first.name or first.code).encode()).hex(),
         "roles": first.roles,
         "x": "0x" + first.public[:32].hex(),
         "y": "0x" + first.public[32:].hex(),

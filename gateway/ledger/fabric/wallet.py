@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.ledger.fabric.identity import Identity, LocalSigner, account_of_key
 from gateway.ledger.reasons import LedgerError, Reason
+
+
+def identity_in(folder: Path, msps: Iterable[str], key: bytes | None) -> Identity:
+    """Who we are by a folder of certificates: the account of ``key`` in the first of these organisations that made it one, or for
+    None who reads, of the first. Raises LedgerError as :class:`Wallet` does."""
+    wallets = [Wallet(folder, msp) for msp in msps]
+    if key is None:
+        return wallets[0].reader()
+    public = LocalSigner.from_secret(key).key.public_key()
+    return next((w for w in wallets if w.has_account(public)), wallets[0]).account(key)
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,14 @@ class Wallet:
             return Identity(self.msp, certificate, LocalSigner.from_pem(key))
         except (OSError, ValueError) as e:
             raise LedgerError(Reason.INVALID_ARGUMENT, detail=f"the reader's key: {e}") from e
+
+    def has_account(self, public: ec.EllipticCurvePublicKey) -> bool:
+        """Whether the certificate of an account's key is here."""
+        return self._certificate(public).exists()
+
+    def has_reader(self) -> bool:
+        """Whether who reads is here."""
+        return (self.folder / "reader.pem").exists()
 
     def put_account(self, public: ec.EllipticCurvePublicKey, certificate: bytes) -> None:
         """Keep the certificate (PEM) that the network issued for an account's key."""
