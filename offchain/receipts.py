@@ -11,10 +11,13 @@ signatures, and the roots on the ledger, against which :meth:`ReceiptLog.check` 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Text,
+    bindparam,
     delete,
     func,
     insert,
@@ -187,6 +191,60 @@ class Receipt:
         return self.group.tree.inclusion_proof(self.number - self.group.first)
 
 
+_LOCKED_HEAD = select(HeadRow.next, HeadRow.hash).where(HeadRow.store == bindparam("of")).with_for_update()
+_MOVE_HEAD = update(HeadRow).where(HeadRow.store == bindparam("of")).values(next=bindparam("to"), hash=bindparam("by"))
+ROWS = 1_000
+"""Most rows in one statement; databases limit its parameters."""
+
+
+class _Rows:
+    """Rows of one table, many to a statement. Each statement costs SQLAlchemy's layers once, and gives up the interpreter once:
+    a thread that writes row by row beside a busy event loop waits for its turn at every row."""
+
+    def __init__(self, engine: Engine, table: type[Base], tail: str = "") -> None:
+        """``tail``: what follows the rows, such as ON CONFLICT or RETURNING."""
+        columns = len(table.__table__.columns)
+        self._start = str(insert(table).compile(dialect=engine.dialect)).partition(" VALUES ")[0] + " VALUES "
+        self._row = "(" + ", ".join(["?" if engine.dialect.paramstyle == "qmark" else "%s"] * columns) + ")"
+        self._tail = tail
+
+    def insert(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Insert; what the tail returns."""
+        returned: list[Any] = []
+        for at in range(0, len(rows), ROWS):
+            part = rows[at : at + ROWS]
+            sql = self._start + ", ".join([self._row] * len(part)) + self._tail
+            result = connection.exec_driver_sql(sql, tuple(chain.from_iterable(part)))
+            returned += result.all() if self._tail else ()
+        return returned
+
+
+class _Turn:
+    """One writer of a log at a time. SQLite lets a writer who finds another at work look again after ever longer pauses, up to
+    100 ms; the system's lock on a file beside it wakes the next one at once. PostgreSQL's own row lock does."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._threads = threading.Lock()
+        path = engine.url.database if engine.dialect.name == "sqlite" else None
+        self._fd = None if path is None else os.open(f"{path}.turn", os.O_RDWR | os.O_CREAT, 0o600)
+
+    def __enter__(self) -> None:
+        self._threads.acquire()
+        if self._fd is not None:
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        if self._fd is not None:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+        self._threads.release()
+
+    def close(self) -> None:
+        """Let the file go."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
 def receipt_bytes(body: dict[str, Any], number: int, previous: bytes) -> bytes:
     """RFC 8785 bytes of a receipt. Keys and texts are ASCII and numbers below 2^53, so sorting the keys is all RFC 8785 asks."""
     return orjson.dumps({**body, "number": number, "previous": to_hex(previous)}, option=orjson.OPT_SORT_KEYS)
@@ -203,8 +261,10 @@ class ReceiptLog:
         # SQLite: take the write lock at the start of a transaction instead of failing half way (gateway.ledger.db).
         self._writing = engine.execution_options(writing=True)
         self._sign = sign
-        self._lock = threading.Lock()
+        self._turn = _Turn(engine)
         self._delivered: list[int] = []
+        self._rows = {table: _Rows(engine, table) for table in (ReceiptRow, GroupRow, DeliveryRow)}
+        self._nonces = _Rows(engine, NonceRow, " ON CONFLICT DO NOTHING RETURNING tag")
         migrate(engine, TABLES)
         self._found()
         self.check_tail()
@@ -214,11 +274,11 @@ class ReceiptLog:
 
         One answer a draft: its receipt, or None when its nonce was used before (then nothing is stored for it).
         """
-        with self._lock, self._writing.begin() as connection:
+        with self._changing() as connection:
             number, previous = self._locked_head(connection)
-            fresh = _unused(connection, drafts)
+            fresh = self._unused(connection, drafts)
             receipts = self._group(fresh, number, previous) if fresh else []
-            self._insert(connection, receipts, fresh)
+            self._insert(connection, receipts)
             self._flush_delivered(connection)
         made = {id(d): r for d, r in zip(fresh, receipts, strict=True)}
         return [made.get(id(d)) for d in drafts]
@@ -230,11 +290,9 @@ class ReceiptLog:
     def claim_many(self, claims: Sequence[tuple[bytes, int]]) -> list[bool]:
         """:meth:`claim` for nonces with their expiry, in one transaction."""
         drafts = [Draft({}, nonce, expires) for nonce, expires in claims]
-        with self._lock, self._writing.begin() as connection:
+        with self._changing() as connection:
             self._locked_head(connection)
-            fresh = _unused(connection, drafts)
-            if fresh:
-                connection.execute(insert(NonceRow), [{"tag": d.nonce, "expires": d.expires} for d in fresh])
+            fresh = self._unused(connection, drafts)
         unused = {id(d) for d in fresh}
         return [id(d) in unused for d in drafts]
 
@@ -244,12 +302,12 @@ class ReceiptLog:
 
     def flush(self) -> None:
         """Store marks that wait for a write, and forget nonces that cannot be fresh any more."""
-        with self._lock, self._writing.begin() as connection:
+        with self._changing() as connection:
             self._flush_delivered(connection)
 
     def forget_nonces(self, before: int) -> None:
         """Drop nonces that expired before this time (UTC seconds)."""
-        with self._lock, self._writing.begin() as connection:
+        with self._changing() as connection:
             connection.execute(delete(NonceRow).where(NonceRow.expires < before))
 
     def delivered(self, number: int) -> bool:
@@ -340,7 +398,7 @@ class ReceiptLog:
         if not rows:
             return None
         batch = Batch(first, len(rows), root(_leaves(rows)), rows[-1].hash, 0, None, None)
-        with self._writing.begin() as connection:
+        with self._changing() as connection:
             values = {"first": first, "size": batch.count, "root": batch.root, "head": batch.head}
             connection.execute(insert(BatchRow), [{**values, "attempt": 0, "published": False}])
         return batch
@@ -379,13 +437,20 @@ class ReceiptLog:
         return [Batch(r.first, r.size, r.root, r.head, r.attempt, r.batch, r.height) for r in rows]
 
     def _change(self, changed: Batch, **values: Any) -> None:
-        with self._writing.begin() as connection:
+        with self._changing() as connection:
             connection.execute(update(BatchRow).where(BatchRow.first == changed.first).values(**values))
 
     def close(self) -> None:
         """Store waiting marks and drop the connections."""
         self.flush()
         self._engine.dispose()
+        self._turn.close()
+
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        """A transaction that writes, alone among all processes of the gate."""
+        with self._turn, self._writing.begin() as connection:
+            yield connection
 
     def _found(self) -> None:
         with self._engine.connect() as connection:
@@ -398,7 +463,7 @@ class ReceiptLog:
             return
 
     def _locked_head(self, connection: Connection) -> tuple[int, bytes]:
-        row = connection.execute(select(HeadRow.next, HeadRow.hash).where(HeadRow.store == self.store).with_for_update()).one()
+        row = connection.execute(_LOCKED_HEAD, {"of": self.store}).one()
         return row.next, row.hash
 
     def _group(self, drafts: Sequence[Draft], number: int, previous: bytes) -> list[Receipt]:
@@ -413,25 +478,28 @@ class ReceiptLog:
         group = Group(number, self._sign(group_words(self.store, tree.root, number, len(drafts))), tree)
         return [Receipt(n, raw.decode(), digest, salt, group, batch) for n, raw, digest, salt, batch in written]
 
-    def _insert(self, connection: Connection, receipts: Sequence[Receipt], drafts: Sequence[Draft]) -> None:
+    def _unused(self, connection: Connection, drafts: Sequence[Draft]) -> list[Draft]:
+        """Those whose nonce was not used before; it is from now on. Of two with the same nonce the first."""
+        stored = {row[0] for row in self._nonces.insert(connection, [(d.nonce, d.expires) for d in drafts])}
+        fresh: list[Draft] = []
+        for draft in drafts:
+            if draft.nonce in stored:
+                stored.remove(draft.nonce)
+                fresh.append(draft)
+        return fresh
+
+    def _insert(self, connection: Connection, receipts: Sequence[Receipt]) -> None:
         if not receipts:
             return
         group, last = receipts[0].group, receipts[-1]
-        connection.execute(
-            insert(ReceiptRow),
-            [_row(r) for r in receipts],
-        )
-        connection.execute(
-            insert(GroupRow),
-            [{"first": group.first, "size": len(receipts), "root": group.tree.root, "signature": group.signature}],
-        )
-        connection.execute(insert(NonceRow), [{"tag": d.nonce, "expires": d.expires} for d in drafts])
-        connection.execute(update(HeadRow).where(HeadRow.store == self.store).values(next=last.number + 1, hash=last.hash))
+        rows = [(r.number, r.json, r.hash, r.salt, group.first, r.index_batch) for r in receipts]
+        self._rows[ReceiptRow].insert(connection, rows)
+        self._rows[GroupRow].insert(connection, [(group.first, len(receipts), group.tree.root, group.signature)])
+        connection.execute(_MOVE_HEAD, {"of": self.store, "to": last.number + 1, "by": last.hash})
 
     def _flush_delivered(self, connection: Connection) -> None:
         waiting, self._delivered = self._delivered, []
-        if waiting:
-            connection.execute(insert(DeliveryRow), [{"number": n} for n in waiting])
+        self._rows[DeliveryRow].insert(connection, [(n,) for n in waiting])
 
     def _check_run(self, first: int, end: int, head: bytes) -> int:
         previous = self.rows(first - 1, 1)[0].hash if first else ZERO
@@ -456,29 +524,8 @@ class ReceiptLog:
             at += group.size
 
 
-def _row(r: Receipt) -> dict[str, Any]:
-    return {
-        "number": r.number,
-        "json": r.json,
-        "hash": r.hash,
-        "salt": r.salt,
-        "group": r.group.first,
-        "index_batch": r.index_batch,
-    }
-
-
 def _run(group: Any) -> tuple[Any, Any]:
     return ReceiptRow.number >= group.first, ReceiptRow.number < group.first + group.size
-
-
-def _unused(connection: Connection, drafts: Sequence[Draft]) -> list[Draft]:
-    used = set(connection.execute(select(NonceRow.tag).where(NonceRow.tag.in_([d.nonce for d in drafts]))).scalars())
-    fresh: list[Draft] = []
-    for draft in drafts:
-        if draft.nonce not in used:
-            used.add(draft.nonce)
-            fresh.append(draft)
-    return fresh
 
 
 def _check_receipt(row: Any, number: int, previous: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -38,6 +39,7 @@ from offchain.gate.admission import Admission, Incoming
 from offchain.gate.crosscheck import CrossCheck, StopSwitch
 from offchain.gate.custody import Custody
 from offchain.gate.deciding import Answered, Decider
+from offchain.gate.grouped import SWITCH_SECONDS
 from offchain.gate.http import Answer, SignedRoute
 from offchain.gate.keeper import Keeper, Leadership, Publisher
 from offchain.gate.onsite import onsite_payload
@@ -291,6 +293,7 @@ def _lifespan(gate: Gate) -> Callable[[FastAPI], Any]:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(gate.keeper.once)
         collect_rarely()
+        sys.setswitchinterval(SWITCH_SECONDS)
         keeping = asyncio.create_task(gate.keeper.run(gate.settings.policy.receipt_delay_seconds))
         yield
         keeping.cancel()
