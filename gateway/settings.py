@@ -102,6 +102,9 @@ class GateSettings(BaseModel):
     workers: int = Field(1, ge=1, description="Server processes.")
     database: str = Field("", description="SQLAlchemy URL; empty = beside `database`, or SQLite under the home directory.")
     store: Literal["files", "memory"] = Field("files", description="Where encrypted records lie. `memory` is a double.")
+    inbox: str = Field(
+        "", description="Folder into which sources deliver each night, one folder a source; empty = nothing is collected."
+    )
 
 
 class PolicySettings(BaseModel):
@@ -115,6 +118,24 @@ class PolicySettings(BaseModel):
         "root", description="`root`: one Merkle root a batch. `full`: every entry in the transaction."
     )
     batch_entries: int = Field(20_000, ge=1, description="Most index entries under one root (20,000: 6.8 MB to publish).")
+
+
+class CollectionSettings(BaseModel):
+    """What sources deliver into the custodians' inboxes (T+1)."""
+
+    schedule: str = Field(
+        "*/10 * * * *",
+        description="When the inboxes are looked at, in local time: minute, hour, day, month, weekday as in crontab.",
+    )
+    due: str = Field(
+        "08:00",
+        pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$",
+        description="Local time of day by which every source must have delivered; later is an alarm. Empty = no alarm.",
+    )
+    settle_seconds: float = Field(60.0, ge=0, description="A delivery is whole when nothing in it changed for so long.")
+    keep_days: int = Field(
+        30, ge=0, description="Deliveries taken in are deleted after so many days: they hold records in the clear."
+    )
 
 
 class Settings(BaseSettings):
@@ -148,6 +169,7 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = Field(default_factory=GatewaySettings)
     mirror: MirrorSettings = Field(default_factory=MirrorSettings)
     policy: PolicySettings = Field(default_factory=PolicySettings)
+    collection: CollectionSettings = Field(default_factory=CollectionSettings)
     gates: list[GateSettings] = Field(
         default_factory=lambda: [
             GateSettings(code="TEST-QWSJPT", name="静安区全民健康信息平台（演示）", port=8091),

@@ -60,19 +60,24 @@ def build_worker(settings: Settings) -> Celery:
 
 
 def _logging_is_set_up(**_: Any) -> None:
-    """See :func:`main`."""
+    """See :func:`serve`."""
 
 
-def main() -> None:
-    """Run worker and beat in this process."""
-    settings = load()
+def serve(celery: Celery, settings: Settings, name: str) -> None:
+    """Run worker and beat in this process, which people see as ``name``."""
     logs.configure(settings.log_level)
     # Who listens to this signal has set logging up: Celery then leaves it, and standard error, alone.
     setup_logging.connect(_logging_is_set_up)
-    schedule = str(settings.path("run", "beat-schedule"))
-    build_worker(settings).Worker(
-        beat=True, pool="solo", loglevel=settings.log_level, schedule_filename=schedule, quiet=True
+    schedule = str(settings.path("run", f"{name}-schedule"))
+    celery.Worker(
+        beat=True, pool="solo", hostname=f"{name}@%h", loglevel=settings.log_level, schedule_filename=schedule, quiet=True
     ).start()
+
+
+def main() -> None:
+    """The gateway's worker."""
+    settings = load()
+    serve(build_worker(settings), settings, "worker")
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ import json
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from core.errors import ForPeople
 from gateway.settings import default_home, load
@@ -21,6 +22,24 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 mirror_app = typer.Typer(no_args_is_help=True, help="The copy of the chain in SQL: follow, rebuild, compare.")
 app.add_typer(mirror_app, name="mirror")
 app.add_typer(network.app, name="network")
+
+
+class ImportGroup(TyperGroup):
+    """`healthtrust import CODE FOLDER` imports a folder; a word that is a command of this group is that command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """See click: what is no command of ours is an argument of ``folder``."""
+        if args and args[0] not in {*self.commands, "--help"}:
+            args = ["folder", *args]
+        return super().parse_args(ctx, args)
+
+
+import_app = typer.Typer(
+    cls=ImportGroup,
+    no_args_is_help=True,
+    help="Import a source's records: `import CODE FOLDER` now, or what is delivered into the inboxes.",
+)
+app.add_typer(import_app, name="import")
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="State directory (default ~/.healthtrust or HEALTHTRUST_HOME).")]
 PortOption = Annotated[int | None, typer.Option("--port-base", help="Use ports from here on instead of 8080, 8091, 8092, 8545.")]
@@ -87,19 +106,43 @@ def demo(
             _stay(platform)
 
 
-@app.command("import")
+@import_app.command("folder")
 def import_(
     code: Annotated[str, typer.Argument(help="The custodian's code (see `healthtrust settings`, gates).")],
     folder: Annotated[Path, typer.Argument(help="FHIR R4 bulk NDJSON or relational CSV.")],
     anchor: Annotated[bool, typer.Option(help="Also put what is new under Merkle roots on the ledger.")] = True,
 ) -> None:
-    """Import what changed in a source since the last run (T+1), and anchor it."""
+    """Import what changed in a source since the last run (T+1), and anchor it. The word `folder` may be left out."""
     from healthtrust.custody import custody, import_folder
 
     with custody(load(), code) as own:
         typer.echo(json.dumps(import_folder(load(), own, folder).to_json(), ensure_ascii=False, indent=1))
         if anchor:
             typer.echo(f"{own.anchor()} batches anchored")
+
+
+@import_app.command("collect")
+def import_collect(code: Annotated[str, typer.Argument(help="The custodian's code.")]) -> None:
+    """Take in what waits in a custodian's inbox now, as the schedule does. Exit code 1 if a delivery was refused."""
+    from healthtrust.collection import collect
+
+    taken = collect(load(), code)
+    for delivery in taken:
+        typer.echo(f"{delivery.source}/{delivery.name}: {delivery.status}{f' ({delivery.reason})' if delivery.reason else ''}")
+    if any(delivery.status == "refused" for delivery in taken):
+        raise typer.Exit(1)
+
+
+@import_app.command("status")
+def import_status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """What sources delivered, what became of it, and what is missing. Exit code 1 if something is overdue or was refused."""
+    from healthtrust.collection import custodians, status, text
+
+    found = [status(load(), code) for code in custodians(load())]
+    shown = "\n".join(text(one) for one in found) or "no custodian has an inbox (docs/settings.md, gates)"
+    typer.echo(json.dumps(found, ensure_ascii=False, indent=1) if as_json else shown)
+    if not all(one["ok"] for one in found):
+        raise typer.Exit(1)
 
 
 @app.command()

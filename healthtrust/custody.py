@@ -18,13 +18,12 @@ from healthtrust import founding
 from healthtrust.founding import Party
 from offchain.anchor import Anchorer, IndexClient
 from offchain.claim import claimed
-from offchain.database import Sessions, custodian_sessions, registrar_sessions
+from offchain.database import Sessions, close, custodian_sessions, registrar_sessions
 from offchain.empi import Empi
-from offchain.intake.fhir import FhirFolder
+from offchain.intake.deliveries import source_in
 from offchain.intake.pipeline import Custodian, Intake
 from offchain.intake.port import Source
 from offchain.intake.report import RunReport
-from offchain.intake.tables import CsvFolder
 from offchain.keys import CustodianKeys, RegistrarKeys
 from offchain.rotation import open_envelope, rotate
 from offchain.stores.files import FileStore
@@ -47,17 +46,17 @@ class Custody:
 
         ``tell`` hears how many batches are anchored so far. Raises LedgerError timeout; nothing is lost then: run it again.
         """
-        made, anchored = self.anchorer.batch(), 0
+        self.anchorer.batch()
+        made = left = self.anchorer.waiting()
         deadline = time.monotonic() + ANCHOR_SECONDS
-        while anchored < made:
+        while left:
             if time.monotonic() > deadline:
-                raise LedgerError(
-                    Reason.TIMEOUT, "commit", detail=f"{made - anchored} batches are not anchored yet; run it again"
-                )
+                raise LedgerError(Reason.TIMEOUT, "commit", detail=f"{left} batches are not anchored yet; run it again")
             outbox.work(self.sessions, self.ledger)
-            anchored += self.anchorer.settle()
-            tell(anchored)
-            time.sleep(0.1)
+            self.anchorer.settle()
+            left = self.anchorer.waiting()
+            tell(made - left)
+            time.sleep(0.1 if left else 0)
         return made
 
     def write(self, key: str, kind: str, call: Call) -> None:
@@ -84,32 +83,41 @@ class Custody:
         return self.anchorer.publish(client)
 
 
+@dataclass(frozen=True)
+class Holdings:
+    """What a custodian has without its ledger: records, keys, and what is to be anchored."""
+
+    party: Party
+    records: Custodian
+    anchorer: Anchorer
+
+
 @contextmanager
-def custody(settings: Settings, code: str) -> Iterator[Custody]:
-    """Open a custodian's side. Raises KeyError for a code that is not in the settings."""
+def holdings(settings: Settings, code: str) -> Iterator[Holdings]:
+    """Open a custodian's holdings. Raises KeyError for a code that is not in the settings."""
     party = founding.custodian(settings, code)
     folder = settings.path("custodians", code, "records").parent
     sessions = custodian_sessions(settings.custodian_database(code))
     store, envelope = FileStore(folder / "records"), open_envelope(keyring(settings, code), code)
     policy = settings.policy
     anchorer = Anchorer(party.id, sessions, folder / "trees", mode=policy.index_mode, batch_entries=policy.batch_entries)
-    with founding.ledger_of(settings, party) as ledger:
-        yield Custody(party, sessions, Custodian(sessions, store, envelope, CustodianKeys(party.ring)), anchorer, ledger)
+    try:
+        yield Holdings(party, Custodian(sessions, store, envelope, CustodianKeys(party.ring)), anchorer)
+    finally:
+        close(sessions)
 
 
-def registry(settings: Settings) -> Empi:
-    """The registrar's index of people (EMPI)."""
+@contextmanager
+def custody(settings: Settings, code: str) -> Iterator[Custody]:
+    """Open a custodian's side. Raises KeyError for a code that is not in the settings, LedgerError."""
+    with holdings(settings, code) as own, founding.ledger_of(settings, own.party) as ledger:
+        yield Custody(own.party, own.records.sessions, own.records, own.anchorer, ledger)
+
+
+def registry(settings: Settings, sessions: Sessions | None = None) -> Empi:
+    """The registrar's index of people (EMPI); ``sessions``: on its database, if the caller has them open."""
     keys = RegistrarKeys(founding.registrar(settings).ring)
-    return Empi(registrar_sessions(settings.registrar_database()), keys)
-
-
-def source_in(folder: Path) -> Source:
-    """The source a folder holds: FHIR bulk NDJSON or relational CSV. Raises FileNotFoundError saying what was looked for."""
-    if any(folder.glob("*.ndjson")):
-        return FhirFolder(folder, f"fhir:{folder.name}")
-    if any(folder.glob("*.csv")):
-        return CsvFolder(folder, f"csv:{folder.name}")
-    raise FileNotFoundError(f"{folder}: neither *.ndjson (FHIR R4 bulk export) nor *.csv (relational tables) in it")
+    return Empi(sessions or registrar_sessions(settings.registrar_database()), keys)
 
 
 def import_folder(settings: Settings, own: Custody, folder: Path) -> RunReport:
@@ -118,11 +126,22 @@ def import_folder(settings: Settings, own: Custody, folder: Path) -> RunReport:
     Raises AlreadyClaimed while another import (or a rotation of keys) runs; FileNotFoundError, StoreFull, database errors: run
     it again after those.
     """
+    with importing(settings, Holdings(own.party, own.records, own.anchorer)) as load:
+        return load(source_in(folder))
+
+
+@contextmanager
+def importing(settings: Settings, own: Holdings) -> Iterator[Callable[[Source], RunReport]]:
+    """Hold the custodian for imports while the block runs; yields what imports one source. Raises AlreadyClaimed."""
     code = own.party.code
     with claimed(keyring(settings, code).parent, "导入 import"):
-        # The wrapping key of now: a rotation may have ended since this custody was opened.
+        # The wrapping key of now: a rotation may have ended since these holdings were opened.
         records = replace(own.records, envelope=open_envelope(keyring(settings, code), code))
-        return Intake(records, registry(settings)).run(source_in(folder))
+        people = registrar_sessions(settings.registrar_database())
+        try:
+            yield Intake(records, registry(settings, people)).run
+        finally:
+            close(people)
 
 
 def rotate_wrapping_key(settings: Settings, code: str, tell: Callable[[int], None] = lambda _n: None) -> int:

@@ -115,7 +115,7 @@ def node(settings: Settings) -> Service:
 
 
 def services(settings: Settings) -> list[Service]:
-    """Everything that reads the node: gateway, worker, mirror, one gate a custodian."""
+    """Everything that reads the node: gateway, worker, mirror, one gate a custodian; the collector where there is an inbox."""
     env = environment(settings)
     gateway = settings.gateway
     server = python("-m", "healthtrust.serve")
@@ -123,6 +123,7 @@ def services(settings: Settings) -> list[Service]:
         Service("gateway", (*server, "gateway"), answers(f"http://{gateway.host}:{gateway.port}/api/v1/health"), env),
         Service("worker", python("-m", "gateway.worker"), lambda: True, env),
         Service("mirror", python("-m", "mirror"), lambda: True, env),
+        *([Service("collector", python("-m", "healthtrust.collector"), lambda: True, env)] if _collects(settings) else []),
         *(
             Service(
                 f"gate-{gate.code}", (*server, "gate", gate.code), answers(f"http://{gate.host}:{gate.port}/gate/v1/health"), env
@@ -130,6 +131,10 @@ def services(settings: Settings) -> list[Service]:
             for gate in settings.gates
         ),
     ]
+
+
+def _collects(settings: Settings) -> bool:
+    return any(gate.inbox for gate in settings.gates)
 
 
 @dataclass(frozen=True)

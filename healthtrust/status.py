@@ -19,6 +19,7 @@ def report(settings: Settings) -> dict[str, Any]:
         "gateway": answers(f"http://{gateway.host}:{gateway.port}/api/v1/ready"),
         "worker": lambda: "worker" in processes,
         "mirror": lambda: "mirror" in processes,
+        **({"collector": lambda: "collector" in processes} if any(g.inbox for g in settings.gates) else {}),
         **{f"gate-{g.code}": answers(f"http://{g.host}:{g.port}/gate/v1/health") for g in settings.gates},
     }
     parts = {name: {"process": processes.get(name), "ready": bool(state) and check()} for name, check in checks.items()}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core import merkle
@@ -92,6 +92,11 @@ class Anchorer:
         while fresh := self._some_batches():
             made += fresh
         return made
+
+    def waiting(self) -> int:
+        """How many batches the ledger does not hold yet."""
+        with self._sessions() as session:
+            return session.scalar(select(func.count()).select_from(AnchorBatch).where(AnchorBatch.status != ANCHORED)) or 0
 
     def settle(self) -> int:
         """Take in what the outbox learned about our batches: those the ledger holds become anchored."""

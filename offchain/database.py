@@ -48,6 +48,11 @@ def registrar_sessions(url: str) -> Sessions:
     return sessionmaker(prepare(open_engine(url), REGISTRAR), expire_on_commit=False)
 
 
+def close(sessions: Sessions) -> None:
+    """Let go of the connections behind these sessions (for whoever opens a database again and again)."""
+    sessions.kw["bind"].dispose()
+
+
 def forget_freed_pages(engine: Engine) -> None:
     """Truncate SQLite's write-ahead log, where the pages of a destroyed key would otherwise survive until it is reused."""
     if engine.dialect.name == "sqlite":

@@ -139,6 +139,30 @@ class ImportRun(Base):
     report: Mapped[str | None] = mapped_column(Text)
 
 
+class Delivery(Base):
+    """What a source delivered, and what became of it.
+
+    ``status``: running → imported, or at once duplicate (the same bytes came before) or refused (nothing of it was taken;
+    ``reason`` says why). One still running at the next look was killed and goes on. ``run``: the import run that ended it;
+    ``through``: the first sequence behind its entries.
+    """
+
+    __tablename__ = "delivery"
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    source: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(255))
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    files: Mapped[int] = mapped_column(Integer)
+    size: Mapped[int] = mapped_column(BigInteger)
+    started: Mapped[int] = mapped_column(BigInteger)
+    ended: Mapped[int | None] = mapped_column(BigInteger)
+    status: Mapped[str] = mapped_column(String(9))
+    reason: Mapped[str | None] = mapped_column(Text)
+    run: Mapped[int | None] = mapped_column(BigInteger)
+    through: Mapped[int | None] = mapped_column(BigInteger)
+    __table_args__ = (Index("delivery_by_source", "source", "digest"),)
+
+
 class Quarantine(Base):
     """A source row that was not imported, with the rule it broke. ``content`` is the row, encrypted; null if it was too long."""
 

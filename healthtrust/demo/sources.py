@@ -11,8 +11,9 @@ from sqlalchemy import func, select
 
 from core.vocabulary import category_number
 from gateway.settings import Settings
-from healthtrust.custody import Custody, registry, source_in
+from healthtrust.custody import Custody, registry
 from offchain.generator import CSV_FOLDER, FHIR_FOLDER, generate
+from offchain.intake.deliveries import source_in
 from offchain.intake.port import Draft, Person, SourceRecord
 from offchain.models import Record
 

@@ -20,6 +20,7 @@ from offchain.intake.fhir import FhirFolder
 from offchain.models import AnchorBatch, EntryFile, Quarantine
 from offchain.trees import TreeFile
 from tests.offchain.intake_kit import ORGANISATION, open_kit
+from tests.offchain.test_deliveries import Night
 from tests.offchain.test_intake_sources import PATIENT, condition, ndjson
 
 RECORDS = 9
@@ -67,6 +68,7 @@ def _killed_at(point: int, work: Callable[[], None]) -> bool:
 
 
 def _every_point(tmp_path: Path, work: Callable[[Path], None], check: Callable[[Path], None]) -> int:
+    open_kit(tmp_path / "first")  # what making a database imports is imported here, not in each child
     for point in range(1, ENOUGH):
         home = tmp_path / str(point)
         home.mkdir()
@@ -134,6 +136,26 @@ def test_a_changed_row_survives_kill_at_every_write(tmp_path: Path, export: Path
         assert sorted((e.version, e.flags) for e in kit.of_type("diagnosis")) == [(1, 0), (1, 0), (2, 0), (2, 1)]
 
     assert _every_point(tmp_path, work, check) > 15
+
+
+def test_a_delivery_survives_kill_at_every_write(tmp_path: Path) -> None:
+    def work(home: Path) -> None:
+        night = Night(home)
+        if not (home / "delivered").exists():
+            night.deliver("2026-11-21", *(condition(i) for i in range(RECORDS - 1)), b"{", PATIENT)
+            (home / "delivered").touch()
+        night.take()
+
+    def check(home: Path) -> None:
+        night = Night(home)
+        (row,) = night.rows()
+        assert (row.status, row.through) == ("imported", RECORDS)
+        assert row.run == max(q.last_run for q in night.kit.quarantined())
+        assert [(e.sequence, e.version) for e in night.kit.entries()] == [(n, 1) for n in range(RECORDS)]
+        assert night.inbox.waiting("his") == []
+        assert len(list((night.folder / "his" / ".done").iterdir())) == 1
+
+    assert _every_point(tmp_path, work, check) > 25
 
 
 def test_the_bulk_path_survives_kill_at_every_write(tmp_path: Path) -> None:
