@@ -275,13 +275,15 @@ def slots(bundle: Mapping[str, Any], keccak: Any) -> list[Wanted]:
 @dataclass(frozen=True, slots=True)
 class Commit:
     """What CometBFT's validators signed: the block after the proved one, whose ``header`` (14 encoded fields, each with its
-    length before it) commits to the proved block and its state. ``parts``: number and hash of the pieces it was sent in."""
+    length before it) commits to the proved block and its state. ``parts``: number and hash of the pieces it was sent in.
+    ``validators``: all that could sign; a checkpoint's, not the bundle's, for a bundle may not say whom to trust."""
 
     block: bytes
     header: bytes
     round: int
     parts: tuple[int, bytes]
     signatures: Sequence[CommitSignature]
+    validators: Validators
 
     def to_json(self) -> dict[str, Any]:
         """One member of ``ledger.commits``."""

@@ -411,6 +411,7 @@ def _edwards_point(encoded: bytes) -> _Edwards:
 _BASE = _edwards_point((4 * pow(5, -1, _Q) % _Q).to_bytes(32, "little"))
 
 
+@lru_cache(maxsize=256)
 def ed25519_verify(public: bytes, message: bytes, signature: bytes) -> bool:
     """Whether R‖s holds for the message under the key."""
     if len(public) != 32 or len(signature) != 64:
@@ -1438,7 +1439,7 @@ class Checks:
         if any(_at(ledger, "contracts", name) != _at(self.trust, "contracts", name) for name in used):
             return False
         reached: set[bytes] = set()
-        for block in [*_bytes_list(_at(self.trust, "blocks"), 32, 1_000_000), *_signed_blocks(evidence, self.trust)]:
+        for block in [*_bytes_list(_at(self.trust, "blocks"), 32, 1_000_000), *signed_blocks(evidence, self.trust)]:
             while block not in reached:
                 reached.add(block)
                 block = evidence.parents.get(block, block)
@@ -1452,7 +1453,7 @@ class Checks:
         return self.artefact is None or _hex(_at(self.artefact, "message"), None)[32:64] == domain
 
 
-def _signed_blocks(evidence: Evidence, trust: Any) -> list[bytes]:
+def signed_blocks(evidence: Evidence, trust: Any) -> list[bytes]:
     """Blocks that validators of the checkpoint with more than two thirds of their power have signed."""
     if not evidence.commits or "validators" not in trust:
         return []

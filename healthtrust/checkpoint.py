@@ -23,7 +23,8 @@ def path_of(settings: Settings) -> Path:
 
 
 def checkpoint(settings: Settings, blocks: int = BLOCKS) -> dict[str, Any]:
-    """The newest ``blocks`` block hashes with the ledger's facts (docs/formats.md §9). Raises LedgerError."""
+    """The newest ``blocks`` block hashes with the ledger's facts, and its validators where they sign blocks (docs/formats.md
+    §9). Raises LedgerError."""
     ledger = open_ledger(settings)
     try:
         info, head = ledger.info(), ledger.head()
@@ -31,9 +32,11 @@ def checkpoint(settings: Settings, blocks: int = BLOCKS) -> dict[str, Any]:
         for height in range(head.height - 1, max(0, head.height - blocks), -1):
             block = ledger.block(height)
             newest += [block.hash] if block else []
+        proved = ledger.proof("Alliance", [bytes(32)], head.hash)
     finally:
         ledger.close()
-    return bundle.checkpoint(info.chain, info.ledger_id, info.contracts, newest)
+    signers = proved.commit.validators if proved and proved.commit else None
+    return bundle.checkpoint(info.chain, info.ledger_id, info.contracts, newest, signers)
 
 
 def write_checkpoint(settings: Settings) -> dict[str, Any]:

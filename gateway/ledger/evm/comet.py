@@ -45,15 +45,6 @@ def proof(ctx: Context, contract: str, slots: Sequence[bytes], block: Block) -> 
     return LedgerProof(contract, address, block, _joined(header), (), storage, commit)
 
 
-def validators(ctx: Context, height: int) -> Validators | None:
-    """Who signs the block after this one; None from a node that is not of our program."""
-    shown = _asked(ctx, next(iter(ctx.info.contracts.values())), [bytes(32)], height)
-    if shown is None:
-        return None
-    powers = {base64.b64decode(one["pub_key"]): int(one["voting_power"]) for one in shown["validators"]}
-    return Validators(shown["next"]["chain_id"], powers)
-
-
 def _asked(ctx: Context, address: str, slots: Sequence[bytes], height: int) -> dict[str, Any] | None:
     try:
         answer: dict[str, Any] = ctx.rpc.call("comet_getProof", address, ["0x" + slot.hex() for slot in slots], hex(height))
@@ -67,7 +58,8 @@ def _asked(ctx: Context, address: str, slots: Sequence[bytes], height: int) -> d
 def _commit(shown: Mapping[str, Any], following: list[bytes]) -> Commit:
     """The signatures for the next block; validators that were away, or voted for no block, have none in it."""
     given = shown["commit"]
-    keys = {sha256(key).digest()[:20]: key for key in (base64.b64decode(one["pub_key"]) for one in shown["validators"])}
+    powers = {base64.b64decode(one["pub_key"]): int(one["voting_power"]) for one in shown["validators"]}
+    keys = {sha256(key).digest()[:20]: key for key in powers}
     signatures = [
         CommitSignature(keys[_bytes(one["validator_address"])], *_instant(one["timestamp"]), base64.b64decode(one["signature"]))
         for one in given["signatures"]
@@ -75,7 +67,9 @@ def _commit(shown: Mapping[str, Any], following: list[bytes]) -> Commit:
     ]
     parts = given["block_id"]["parts"]
     block = _bytes(given["block_id"]["hash"])
-    return Commit(block, _joined(following), given["round"], (parts["total"], _bytes(parts["hash"])), signatures)
+    pieces = parts["total"], _bytes(parts["hash"])
+    voters = Validators(shown["next"]["chain_id"], powers)
+    return Commit(block, _joined(following), given["round"], pieces, signatures, voters)
 
 
 def _storage(word: Mapping[str, Any]) -> StorageProof:

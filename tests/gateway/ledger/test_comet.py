@@ -113,6 +113,31 @@ def test_a_chain_that_begins_at_block_1_has_a_block_0_that_is_its_parent() -> No
     assert node.block(0) == zero
 
 
-def test_a_chain_whose_headers_are_not_ethereums_has_no_proofs() -> None:
+def proved_by(answer: Any) -> Any:
+    """What ``proof`` makes of a node's answer, for block 1."""
     info = LedgerInfo("evm", bytes(32), 1, {"Consent": WRITE.account}, bytes(32), WRITE.account, 0)
-    assert EvmLedger(Context(Scripted(), Abis(), info, 30.0, None, comet=True)).proof("Consent", [bytes(32)], 1) is None
+    node = Scripted(eth_getBlockByNumber=blocks(), comet_getProof=answer)
+    return EvmLedger(Context(node, Abis(), info, 30.0, None, comet=True)).proof("Consent", [bytes(32)], 1)
+
+
+def test_a_node_of_another_program_has_no_proofs() -> None:
+    assert proved_by(RpcError(-32601, "the method comet_getProof does not exist/is not available")) is None
+
+
+def test_a_header_that_does_not_hash_to_its_block_is_no_proof() -> None:
+    parts = {"total": 1, "hash": "22" * 32}
+    hashes = ("last_commit_hash", "data_hash", "validators_hash", "next_validators_hash", "consensus_hash", "app_hash")
+    rest = dict.fromkeys((*hashes, "last_results_hash", "evidence_hash", "proposer_address"), "")
+    last = {"hash": "11" * 32, "parts": parts}
+    header = {
+        "version": {"block": 11},
+        "chain_id": "test-1",
+        "height": 1,
+        "time": "2026-01-02T03:04:05.6Z",
+        "last_block_id": last,
+    }
+    commit = {"round": 0, "block_id": last, "signatures": []}
+    shown = {"header": {**header, **rest}, "next": {**header, **rest}, "commit": commit, "validators": [], "storage": []}
+    with pytest.raises(LedgerError, match="the header of block 1 does not hash to") as raised:
+        proved_by(shown)
+    assert raised.value.reason is Reason.INTERNAL

@@ -1,0 +1,202 @@
+"""The offline verifier on a bundle of four validators: ICS-23 proofs under their signatures. A validator set is all it trusts."""
+
+from __future__ import annotations
+
+import copy
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from core import verify
+from core.verify import IAVL, Malformed, proved_value
+from tests.core.shared import vectors
+from tests.core.test_verify import at, changed, leaves, other
+
+BUNDLE, TRUST = vectors("comet")["bundle"], vectors("comet")["trust"]
+LEDGER = BUNDLE["ledger"]
+
+
+def with_ledger(**parts: Any) -> dict[str, Any]:
+    return {**BUNDLE, "ledger": {**LEDGER, **parts}}
+
+
+def test_the_whole_bundle_holds_under_the_validators_keys() -> None:
+    report = verify.verify(BUNDLE, TRUST)
+    assert report.exit_code == 0, report.text()
+    assert all(line.ok for line in report.lines), report.text()
+    assert TRUST["blocks"] == []
+
+
+def test_without_the_validators_it_says_so() -> None:
+    without = {k: v for k, v in TRUST.items() if k not in ("chain", "validators")}
+    strangers = [{**one, "key": "0x" + f"{n:02x}" * 32} for n, one in enumerate(TRUST["validators"])]
+    for trust in (None, without, {**TRUST, "validators": strangers}, {**TRUST, "chain": "healthtrust_1-1"}):
+        assert verify.verify(BUNDLE, trust).exit_code == 3
+
+
+def test_blocks_may_be_trusted_instead() -> None:
+    without = {k: v for k, v in TRUST.items() if k not in ("chain", "validators")}
+    assert verify.verify(with_ledger(commits={}), {**without, "blocks": list(LEDGER["headers"])}).exit_code == 0
+
+
+def test_two_thirds_of_the_power_are_not_enough() -> None:
+    """Three of four sign a block at least; of six, as the checkpoint has it here, that is no more than half, of four and a half
+    two thirds."""
+    few = {block: {**commit, "signatures": commit["signatures"][:3]} for block, commit in LEDGER["commits"].items()}
+    bundle = with_ledger(commits=few)
+    assert verify.verify(bundle, TRUST).exit_code == 0
+    more = [{"key": "0x" + "00" * 31 + "07", "power": TRUST["validators"][0]["power"] // 2}]
+    assert verify.verify(bundle, {**TRUST, "validators": TRUST["validators"] + more}).exit_code == 3
+    twice = {block: {**commit, "signatures": commit["signatures"][:1] * 4} for block, commit in few.items()}
+    assert verify.verify(with_ledger(commits=twice), TRUST).exit_code == 3
+
+
+def at_the_decision() -> dict[str, Any]:
+    """The ledger part for the decision's block alone: of a later one, each commit also covers what the others do."""
+    block = BUNDLE["decision"]["block"]
+    fields = {name: verify.comet_fields(bytes.fromhex(header[2:])) for name, header in LEDGER["headers"].items()}
+    (after,) = (name for name, f in fields.items() if "0x" + verify.CometHeader.read(f).parent.hex() == block)
+    return {
+        "headers": {name: LEDGER["headers"][name] for name in (block, after)},
+        "commits": {after: LEDGER["commits"][after]},
+        "proofs": [proof for proof in LEDGER["proofs"] if proof["block"] == block],
+    }
+
+
+def test_every_changed_value_shows() -> None:
+    """Flip each value of the ledger part in turn: exit 0 only where enough other signatures stay."""
+    bundle = with_ledger(**at_the_decision())
+    assert verify.verify(bundle, TRUST).exit_code == 0
+    free = {name for name in LEDGER["contracts"] if name not in {proof["contract"] for proof in bundle["ledger"]["proofs"]}}
+    for path in leaves(bundle["ledger"], ("ledger",)):
+        spare = path[1] == "commits" and path[3] == "signatures" and len(at(bundle, path[:4])) > 3
+        if path[-1] != "meaning" and path[-1] not in free and not spare:
+            assert verify.verify(changed(bundle, path, other), TRUST).exit_code in (1, 3), path
+
+
+def test_every_proof_and_header_counts() -> None:
+    shown = at_the_decision()
+    for i, proof in enumerate(shown["proofs"]):
+        report = verify.verify(with_ledger(**{**shown, "proofs": shown["proofs"][:i] + shown["proofs"][i + 1 :]}), TRUST)
+        assert any(line.ok is None for line in report.lines if line.code != "ledger_receipt"), proof["meaning"]
+    for block in shown["headers"]:
+        rest = {k: v for k, v in shown["headers"].items() if k != block}
+        assert verify.verify(with_ledger(**{**shown, "headers": rest}), TRUST).exit_code in (1, 3)
+
+
+def test_a_forged_state_beside_a_signed_block_is_not_trusted() -> None:
+    """A header of one's own, after the same block as the signed one, and words proved under it: refused as a fork."""
+    forged = copy.deepcopy(LEDGER)
+    shown = {bytes.fromhex(block[2:]): verify.comet_fields(bytes.fromhex(h[2:])) for block, h in forged["headers"].items()}
+    signed = bytes.fromhex(next(iter(forged["commits"]))[2:])
+    fields = list(shown[signed])
+    fields[10] = b"\x0a\x20" + b"\1" * 32
+    encoded = b"".join(bytes([len(f)]) + f for f in fields)
+    forged["headers"]["0x" + verify.comet_hash(fields).hex()] = "0x" + encoded.hex()
+    assert verify.verify({**BUNDLE, "ledger": forged}, TRUST).exit_code == 1
+    del forged["headers"]["0x" + signed.hex()]
+    del forged["commits"]["0x" + signed.hex()]
+    assert verify.verify({**BUNDLE, "ledger": forged}, TRUST).exit_code == 1
+
+
+# --- an IAVL tree of our own, for what a real bundle has no example of --------------------------------------------
+
+
+def field(number: int, content: bytes) -> bytes:
+    return bytes([number << 3 | 2]) + _varint(len(content)) + content
+
+
+def _varint(n: int) -> bytes:
+    return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + _varint(n >> 7)
+
+
+LEAF = field(3, b"\x08\x01\x18\x01\x20\x01" + field(5, b"\0\x02\x04"))
+
+
+class Tree:
+    """Keys in order, halved again and again. ``steps``: for each key its path from the leaf up, as ICS-23 has it."""
+
+    def __init__(self, keys: list[bytes]) -> None:
+        self.keys = keys
+        self.steps: dict[bytes, bytes] = dict.fromkeys(keys, b"")
+        self.root = self._hash(keys)
+
+    def _hash(self, keys: list[bytes]) -> bytes:
+        if len(keys) == 1:
+            return sha256(b"\0\x02\x04" + _varint(len(keys[0])) + keys[0] + b"\x20" + sha256(b"v" + keys[0]).digest()).digest()
+        half = (len(keys) + 1) // 2
+        left, right = self._hash(keys[:half]), self._hash(keys[half:])
+        head = b"\x02" + _varint(2 * len(keys)) + b"\x04\x20"
+        for key in keys[:half]:
+            self.steps[key] += field(4, b"\x08\x01" + field(2, head) + field(3, b"\x20" + right))
+        for key in keys[half:]:
+            self.steps[key] += field(4, b"\x08\x01" + field(2, head + left + b"\x20"))
+        return sha256(head + left + b"\x20" + right).digest()
+
+    def there(self, key: bytes) -> bytes:
+        return field(1, key) + field(2, b"v" + key) + LEAF + self.steps[key]
+
+    def absent(self, left: bytes | None, right: bytes | None) -> bytes:
+        shown = (field(2, self.there(left)) if left else b"") + (field(3, self.there(right)) if right else b"")
+        return field(2, field(1, b"?") + shown)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 13])
+def test_what_is_in_a_tree_proves_and_what_is_not_proves_absent(count: int) -> None:
+    tree = Tree([b"k%02d" % n for n in range(count)])
+    for key in tree.keys:
+        assert proved_value(field(1, tree.there(key)), key, IAVL) == (tree.root, b"v" + key)
+        with pytest.raises(Malformed):
+            proved_value(field(1, tree.there(key)), key + b"x", IAVL)
+    for left, right in zip([None, *tree.keys], [*tree.keys, None], strict=True):
+        between = (left or b"a") + b"x"
+        assert proved_value(tree.absent(left, right), between, IAVL) == (tree.root, b"")
+
+
+def test_absence_needs_true_neighbours() -> None:
+    tree = Tree([b"k%02d" % n for n in range(8)])
+    for left, right, key in (
+        (b"k01", b"k03", b"k02"),  # not beside each other
+        (b"k03", b"k02", b"k02x"),  # the wrong way round
+        (None, b"k01", b"k00"),  # not the first
+        (b"k06", None, b"k07"),  # not the last
+        (b"k02", b"k03", b"k03"),  # it is there
+        (b"k02", b"k03", b"k09"),  # elsewhere
+        (None, None, b"k02"),
+    ):
+        with pytest.raises(Malformed):
+            proved_value(tree.absent(left, right), key, IAVL)
+    stranger = Tree([b"k02", b"k04"])
+    mixed = field(2, field(2, tree.there(b"k02")) + field(3, stranger.there(b"k04")))
+    with pytest.raises(Malformed):
+        proved_value(mixed, b"k03", IAVL)
+
+
+def test_a_node_is_no_leaf_and_a_leaf_is_no_node() -> None:
+    """Else bytes of a value could pass for a tree of their own."""
+    tree = Tree([b"k0", b"k1"])
+    for prefix in (b"\x02\x04\x04", b"\0\x02\x04\x20", b""):
+        leaf = field(3, b"\x08\x01\x18\x01\x20\x01" + field(5, prefix))
+        with pytest.raises(Malformed):
+            proved_value(field(1, field(1, b"k0") + field(2, b"vk0") + leaf + tree.steps[b"k0"]), b"k0", IAVL)
+    for step in (
+        b"\x08\x01" + field(2, b"\0\x02\x04\x20") + field(3, b"\x20" + b"1" * 32),
+        b"\x08\x02" + field(2, b"\x02\x04\x04\x20"),
+    ):
+        with pytest.raises(Malformed):
+            proved_value(field(1, field(1, b"k0") + field(2, b"vk0") + LEAF + field(4, step)), b"k0", IAVL)
+
+
+def test_ed25519_is_that_of_rfc_8032() -> None:
+    key = bytes.fromhex("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")
+    signature = bytes.fromhex(
+        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
+    )
+    assert verify.ed25519_verify(key, b"\x72", signature)
+    assert not verify.ed25519_verify(key, b"\x73", signature)
+    order = 2**252 + 27742317777372353535851937790883648493
+    high = signature[:32] + (int.from_bytes(signature[32:], "little") + order).to_bytes(32, "little")
+    assert not verify.ed25519_verify(key, b"\x72", high)
+    assert not verify.ed25519_verify(b"\xff" * 32, b"\x72", signature)
+    assert not verify.ed25519_verify(key, b"\x72", b"\xff" * 32 + signature[32:])
