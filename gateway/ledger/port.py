@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, overload
 
+from core.bundle import Commit
 from gateway.ledger.reasons import LedgerError, Reason
 
 Status = Literal["committed", "failed", "pending", "unknown"]
@@ -107,7 +108,7 @@ class LedgerInfo:
 
 @dataclass(frozen=True, slots=True)
 class StorageProof:
-    """One storage word with its Merkle-Patricia path (RLP nodes, root first)."""
+    """One storage word with its Merkle-Patricia path (RLP nodes, root first); on CometBFT two ICS-23 proofs instead."""
 
     slot: bytes
     value: bytes
@@ -117,7 +118,10 @@ class StorageProof:
 @dataclass(frozen=True, slots=True)
 class LedgerProof:
     """Contract storage at a block, checkable without a node: keccak256(``header``) is the block's hash, its state root leads over
-    ``account_proof`` to the account (key keccak256(address)), whose storage root leads over each storage proof to the word."""
+    ``account_proof`` to the account (key keccak256(address)), whose storage root leads over each storage proof to the word.
+
+    On CometBFT ``commit`` is signed by the validators and leads to the block, whose ``header`` is in their form, and to the root
+    of its state (docs/formats.md §9)."""
 
     contract: str
     address: str
@@ -125,6 +129,7 @@ class LedgerProof:
     header: bytes
     account_proof: tuple[bytes, ...]
     storage: tuple[StorageProof, ...]
+    commit: Commit | None = None
 
 
 class Ledger(Protocol):
