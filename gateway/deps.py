@@ -14,8 +14,6 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from core import crypto
-from core.hexes import to_bytes
-from core.messages import domain
 from gateway.alliance.members import Members
 from gateway.identity.caller import Caller
 from gateway.identity.registrar import RegistrarSigner
@@ -68,6 +66,7 @@ class Gateway:
     kick: Callable[[], None]
     metrics: Metrics = field(default_factory=Metrics)
     rates: Rates = field(default_factory=Rates)
+    domains: dict[str, bytes] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
 
     def secret_digest(self, kind: str, *parts: bytes) -> bytes:
@@ -75,9 +74,10 @@ class Gateway:
         return crypto.hmac_sm3(bytes.fromhex(self.keyring.ids), b"\0".join((kind.encode(), *parts)))
 
     def domain(self, contract: str) -> bytes:
-        """Signature domain of a contract (docs/formats.md §4)."""
-        info = self.ledger.info()
-        return domain(info.ledger_id, to_bytes(info.contracts[contract].lower(), None))
+        """Signature domain of a contract (docs/formats.md §4), as the contract itself says; it never changes."""
+        if contract not in self.domains:
+            self.domains[contract] = self.ledger.read(Call(contract, "domain"))
+        return self.domains[contract]
 
 
 @dataclass
