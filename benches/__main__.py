@@ -113,7 +113,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benches")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)}; all when none is named")
     parser.add_argument("--quick", action="store_true", help="fewer and smaller rounds")
-    parser.add_argument("--network", default=EMBEDDED, help="a consortium's network instead of the embedded node: validators")
+    parser.add_argument(
+        "--network", default=EMBEDDED, help="a consortium's network instead of the embedded node: validators or fabric"
+    )
     return parser
 
 
