@@ -112,6 +112,16 @@ class PolicySettings(BaseModel):
 
     clock_skew_seconds: int = Field(60, description="Largest accepted difference between a caller's, our and the ledger's clock.")
     signature_max_age_seconds: int = Field(300, description="Longest life of a signed request (RFC 9421 expires − created).")
+    signer_requests_per_minute: int = Field(
+        600,
+        ge=1,
+        description="Requests a minute to a gate from one signer; more is refused with 429 before anything is looked up.",
+    )
+    address_requests_per_minute: int = Field(
+        12_000,
+        ge=1,
+        description="The same from one network address, before the signature is checked. A proxy in front is one address.",
+    )
     receipt_delay_seconds: float = Field(1.0, description="Receipts go on chain at least this often.")
     contract_check_share: float = Field(0.01, ge=0, le=1, description="Share of fast-path decisions also asked of the contract.")
     index_mode: Literal["root", "full"] = Field(

@@ -13,6 +13,7 @@ from core.hexes import to_bytes
 from core.httpsig import MemoryNonces, SignedRequest, parse_and_verify
 from core.words import ZERO
 from gateway.settings import PolicySettings
+from offchain.gate.limits import Limits
 from offchain.gate.refusals import Refused
 from offchain.gate.view import Caller, LedgerSilent, LedgerView, Standing
 
@@ -49,8 +50,9 @@ class Admitted:
 class Admission:
     """Checks callers of one gate."""
 
-    def __init__(self, view: LedgerView, policy: PolicySettings, clock: Callable[[], float]) -> None:
+    def __init__(self, view: LedgerView, policy: PolicySettings, limits: Limits, clock: Callable[[], float]) -> None:
         self._view = view
+        self._limits = limits
         self._policy = policy
         self._clock = clock
         # Nothing is refused as older than our start: the receipt log remembers the nonces through restarts and for all processes;
@@ -59,8 +61,8 @@ class Admission:
         self._keys: dict[Caller, bytes] = {}
 
     async def admit(self, incoming: Incoming, consent: bytes | None) -> Admitted:
-        """Who signed. Raises SignatureInvalid; Refused when the ledger is silent and the caller cannot be told from a
-        stranger."""
+        """Who signed. Raises SignatureInvalid, TooManyRequests; Refused when the ledger is silent and the caller cannot be told
+        from a stranger."""
         caller = caller_of(incoming.headers)
         try:
             standing = await self._view.standing(caller, consent or ZERO)
@@ -73,7 +75,7 @@ class Admission:
         return Admitted(signed, caller, standing, None)
 
     def _verify(self, incoming: Incoming, public: bytes | None) -> SignedRequest:
-        return parse_and_verify(
+        signed = parse_and_verify(
             incoming.headers,
             incoming.method,
             incoming.target,
@@ -84,6 +86,8 @@ class Admission:
             max_life=self._policy.signature_max_age_seconds,
             max_skew=self._policy.clock_skew_seconds,
         )
+        self._limits.signer(signed.keyid)
+        return signed
 
     def _remember(self, caller: Caller, public: bytes) -> None:
         if len(self._keys) >= REMEMBERED_KEYS:

@@ -42,6 +42,7 @@ from offchain.gate.deciding import Answered, Decider
 from offchain.gate.grouped import SWITCH_SECONDS
 from offchain.gate.http import Answer, SignedRoute
 from offchain.gate.keeper import Keeper, Leadership, Publisher
+from offchain.gate.limits import Limits
 from offchain.gate.onsite import onsite_payload
 from offchain.gate.opening import Artefacts
 from offchain.gate.publishing import GatewayPublisher
@@ -66,9 +67,11 @@ STOP_KIND = kind_word("healthtrust/gate-stop/v1")
 
 @dataclass(frozen=True)
 class Options:
-    """What tests and special set-ups replace. ``step``: told where a reading is; ``confirm``: see :class:`Keeper`."""
+    """What tests and special set-ups replace. ``clock``: UTC seconds; ``ticks``: seconds that never go back, for rates; ``step``:
+    told where a reading is; ``confirm``: see :class:`Keeper`."""
 
     clock: Callable[[], float] = time.time
+    ticks: Callable[[], float] = time.monotonic
     step: Step = lambda _name: None
     confirm: Callable[[], bool] | None = None
     publisher: Publisher | None = None
@@ -104,7 +107,8 @@ class Gate:
         )
         self.view = LedgerView(self.ledger, self.id, clock, settings.ledger.max_head_age_seconds, policy.clock_skew_seconds)
         self.writer = ReceiptWriter(self.log)
-        self.admission = Admission(self.view, policy, clock)
+        self.limits = Limits(policy, self.options.ticks)
+        self.admission = Admission(self.view, policy, self.limits, clock)
         self.custody = self._custody()
         self.crosscheck = CrossCheck(self.ledger, self.view, policy.contract_check_share, self.switch, self._stop)
         self.decider = Decider(
@@ -246,7 +250,9 @@ def create_app(settings: Settings, code: str, ledger: Ledger | None = None, opti
         ("POST", "/keys", gate.keys),
     ]
     for method, path, handle in handlers:
-        app.router.routes.append(Route(PREFIX + path, SignedRoute(base, handle, delivered), methods=[method]))
+        app.router.routes.append(
+            Route(PREFIX + path, SignedRoute(base, handle, delivered, gate.limits.address), methods=[method])
+        )
 
     @app.get(f"{PREFIX}/health")
     async def health() -> Response:

@@ -34,16 +34,23 @@ class SignedRoute:
     to the network."""
 
     def __init__(
-        self, base: str, handle: Callable[[Incoming, Scope], Awaitable[Answer]], delivered: Callable[[int], None]
+        self,
+        base: str,
+        handle: Callable[[Incoming, Scope], Awaitable[Answer]],
+        delivered: Callable[[int], None],
+        counted: Callable[[Scope], None],
     ) -> None:
-        """``base``: public URL of the service without a slash at its end; what clients sign starts with it."""
+        """``base``: public URL of the service without a slash at its end; what clients sign starts with it. ``counted``: raises
+        TooManyRequests where the caller's address has asked too often."""
         self._base = base
         self._handle = handle
         self._delivered = delivered
+        self._counted = counted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         try:
+            self._counted(scope)
             incoming = Incoming(scope["method"], target(self._base, scope), _headers(scope), await _body(receive))
         except Gone:
             return
@@ -88,7 +95,8 @@ async def refuse(send: Send, scope: Scope, error: HealthTrustError) -> None:
     text = doc.pop("detail")
     doc |= {"detail": text[language], "text": text}
     status = error.http_status if isinstance(error, Refused) else error.status
-    extra = [(b"retry-after", b"2")] if status == 503 else []
+    pause = error.params.get("retry_after", 2 if status == 503 else None)
+    extra = [] if pause is None else [(b"retry-after", str(pause).encode())]
     await _send(send, status, orjson.dumps(doc), PROBLEM_TYPE, (b"content-language", language.encode()), *extra)
 
 

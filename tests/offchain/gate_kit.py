@@ -38,6 +38,8 @@ from offchain.stores.files import FileStore
 from tests.support.world import Organisation, Practitioner, Resident, World
 
 CODE = "TEST-SZXYY"
+OFTEN = 10_000_000
+"""Requests a minute: tests and benches of other things meet no limit."""
 URL = "http://gate.test"
 LABORATORY = standards.by_code("laboratory-result")
 VALUES = {
@@ -74,6 +76,7 @@ class GateKit:
         self._write_keys(folder / "keys.json")
         gates = [{"code": CODE, "name": "测试医院", "public_url": url, "port": 18091}]
         self.settings = Settings(home=home, gates=gates, **settings)
+        self.settings.policy.signer_requests_per_minute = self.settings.policy.address_requests_per_minute = OFTEN
         self.sessions = custodian_sessions(self.settings.custodian_database(CODE))
         self.store = FileStore(folder / "records")
         self.envelope = Envelope(bytes.fromhex(self.wrap))
