@@ -254,11 +254,18 @@ def mirror_rebuild(into: Annotated[str, typer.Argument(help="SQLAlchemy URL of a
 
 
 @mirror_app.command("compare")
-def mirror_compare(a: str, b: str) -> None:
-    """Compare two mirrors (SQLAlchemy URLs); names the first block that differs. Exit code 1 if there is one."""
-    from mirror.compare import compare
+def mirror_compare(
+    a: Annotated[str, typer.Argument(help="SQLAlchemy URL of a mirror; without it, the one in use.")] = "",
+    b: Annotated[str, typer.Argument(help="Another; without it, our own node: a mirror is built from it, aside.")] = "",
+) -> None:
+    """Compare a mirror with another or with our own node; names the first block that differs, and rows.
 
-    difference = compare(a, b)
+    Exit code 1 if one does."""
+    from mirror.compare import compare
+    from mirror.rebuild import compare_with_node
+
+    first = a or load().mirror_database()
+    difference = compare(first, b) if b else compare_with_node(load(), first)
     typer.echo("equal" if difference is None else f"first difference: {difference}")
     raise typer.Exit(0 if difference is None else 1)
 

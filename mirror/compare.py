@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
 
 import sqlalchemy as sa
 
@@ -14,14 +15,20 @@ from mirror.models import BLOCK, Relation, Row, position
 from mirror.projections import RELATIONS
 
 Digests = Callable[[int], bytes | None]
+ROWS_SHOWN = 6
+LONGEST_SHOWN = 80
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The first block that differs (−1: they mirror different ledgers), and how."""
+    """The first block that differs (−1: they mirror different ledgers), how, and the first rows one has and the other has not."""
 
     height: int
     what: str
+    rows: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join([f"block {self.height}: {self.what}", *self.rows])
 
 
 def compare(a: str, b: str) -> Difference | None:
@@ -33,7 +40,8 @@ def compare(a: str, b: str) -> Difference | None:
     try:
         for database in (first, second):
             database.prepare()
-        return compare_databases(first, second) or verify(first) or verify(second)
+        found = compare_databases(first, second) or verify(first) or verify(second)
+        return found and replace(found, rows=tuple(islice(rows_apart(first, second, found.height), ROWS_SHOWN)))
     finally:
         first.close()
         second.close()
@@ -52,6 +60,19 @@ def compare_databases(a: Database, b: Database) -> Difference | None:
     lower = min(heads[0][1].height, heads[1][1].height)
     height = first_difference(lambda h: digest_at(a, h), lambda h: digest_at(b, h), lower)
     return None if height is None else Difference(height, _how(a, b, height))
+
+
+def rows_apart(a: Database, b: Database, height: int) -> Iterator[str]:
+    """Rows of a block that only one of two mirrors has, in words: relation, database, columns."""
+    with a.read() as first, b.read() as second:
+        ours, theirs = rows_of(first, height), rows_of(second, height)
+    for relation in RELATIONS:
+        for database, rows, others in ((a, ours, theirs), (b, theirs, ours)):
+            both = set(others.get(relation, ()))
+            for row in rows.get(relation, ()):
+                if row not in both:
+                    columns = ", ".join(f"{n} {_shown(v)}" for n, v in zip(relation.columns, row, strict=True))
+                    yield f"{relation.name}, only in {database.name}: {columns}"
 
 
 def first_difference(a: Digests, b: Digests, height: int) -> int | None:
@@ -88,6 +109,11 @@ def _how(a: Database, b: Database, height: int) -> str:
     if hashes[0] != hashes[1]:
         return f"different blocks: {a.name} has 0x{hashes[0].hex()}, {b.name} has 0x{hashes[1].hex()}"
     return f"the same block 0x{hashes[0].hex()}, but different rows"
+
+
+def _shown(value: object) -> str:
+    text = f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 def verify(database: Database) -> Difference | None:

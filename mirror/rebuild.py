@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 
 from gateway.ledger.port import Ledger
 from gateway.settings import Settings
 from mirror.checkpoint import load
-from mirror.compare import Difference, compare_databases
+from mirror.compare import Difference, compare, compare_databases
 from mirror.database import Database
 from mirror.loop import Follower
 from mirror.models import CURSOR
@@ -47,6 +49,20 @@ def rebuild(settings: Settings, into: str) -> Rebuilt:
         ledger.close()
         target.close()
         live.close()
+
+
+def compare_with_node(settings: Settings, url: str) -> Difference | None:
+    """The first block where a mirror differs from what our own node says, None if nowhere up to the lower head.
+
+    The mirror is built anew aside, from block 0, and removed again; the live one goes on. Raises as :func:`rebuild` does.
+    """
+    with ExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory(prefix="compare-", dir=settings.path("mirror", "x").parent))
+        ledger = stack.enter_context(closing(ledger_of(settings)))
+        other = f"sqlite:///{folder}/node.db"
+        with closing(Database(other)) as target:
+            build(ledger, target, settings.mirror.unwind_blocks, settings.mirror.blocks_per_read)
+        return compare(url, other)
 
 
 def build(ledger: Ledger, target: Database, depth: int, blocks_per_read: int) -> tuple[int, bytes]:

@@ -26,6 +26,15 @@ def test_down_of_nothing_is_no_error(tmp_path: Path) -> None:
     assert run(tmp_path, "down").returncode == 0
 
 
+def test_import_takes_a_folder_or_a_command_of_its_own(tmp_path: Path) -> None:
+    said = run(tmp_path, "import", "status")
+    assert (said.returncode, said.stdout) == (0, "no custodian has an inbox (docs/settings.md, gates)\n")
+    said = run(tmp_path, "import", "collect", "TEST-SZXYY")
+    assert (said.returncode, "has no inbox" in said.stderr) == (1, True)
+    said = run(tmp_path, "import", "TEST-SZXYY", str(tmp_path))
+    assert (said.returncode, "the ledger has to be founded first" in said.stderr) == (1, True)
+
+
 def test_a_missing_source_is_said_in_one_sentence(tmp_path: Path) -> None:
     said = run(tmp_path, "demo", "--once", "--data", str(tmp_path / "nowhere"))
     assert said.returncode == 1

@@ -18,6 +18,7 @@ from gateway.ledger.factory import found_in_memory
 from gateway.settings import Settings
 from healthtrust.collection import collect, look, status, text
 from healthtrust.custody import holdings, keyring
+from healthtrust.platform import services
 from network.attach import attached
 from offchain.claim import claimed
 from offchain.models import Delivery, Record
@@ -112,6 +113,11 @@ def test_a_delivery_of_two_oclock_is_good_until_the_next_is_due(
         session.add(row)
     (source,) = status(settings, CODE, NIGHT.replace(day=day, hour=hour, minute=minute))["sources"]
     assert source["overdue"] is overdue
+
+
+def test_the_collector_runs_where_there_is_an_inbox(settings: Settings, tmp_path: Path) -> None:
+    assert "collector" in [service.name for service in services(settings)]
+    assert "collector" not in [service.name for service in services(Settings(home=tmp_path))]
 
 
 def test_one_importer_at_a_time(settings: Settings) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from mirror import compare
+from gateway.settings import Settings
+from mirror import compare, rebuild
 from mirror.database import Database
 from mirror.rebuild import NotEmpty, build
 from tests.mirror.scripted import ScriptedLedger, Story
@@ -89,6 +90,34 @@ def test_digests_can_be_compared_without_the_other_database(tmp_path: Path) -> N
     assert compare.differing(live.database, digests) is None
     assert compare.differing(live.database, {**digests, 30: b"\0" * 32, 40: b"\0" * 32}) == 30
     assert compare.differing(live.database, {61: b"\0" * 32}) == 61
+
+
+def test_rows_that_only_one_has_are_named(tmp_path: Path) -> None:
+    ledger = told(4, 60)
+    live = fresh(ledger, tmp_path, "a.db")
+    fresh(ledger, tmp_path, "b.db")
+    with live.database.write() as connection:
+        height = connection.execute(sa.text("SELECT min(height) FROM evidence")).scalar_one()
+        connection.execute(sa.text("DELETE FROM evidence WHERE height = :h"), {"h": height})
+    found = compare.compare(url(tmp_path, "a.db"), url(tmp_path, "b.db"))
+    assert found is not None
+    assert found.height == height
+    assert found.rows[0].startswith(f"evidence, only in {url(tmp_path, 'b.db')}: position ")
+    assert str(found).startswith(f"block {height}: the rows in the tables do not give the stored digest\nevidence, only in")
+
+
+def test_a_mirror_is_compared_with_the_node_beside_the_one_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = told(4, 60)
+    monkeypatch.setattr(rebuild, "ledger_of", lambda _settings: ledger)
+    settings = Settings(home=tmp_path / "home")
+    live = fresh(ledger, tmp_path, "live.db")
+    assert rebuild.compare_with_node(settings, url(tmp_path, "live.db")) is None
+    with live.database.write() as connection:
+        connection.execute(sa.text("UPDATE event SET args = replace(args, '0x1', '0x2')"))
+    found = rebuild.compare_with_node(settings, url(tmp_path, "live.db"))
+    assert found is not None
+    assert any(row.startswith("event, only in") for row in found.rows)
+    assert list((tmp_path / "home" / "mirror").iterdir()) == []
 
 
 def test_a_rebuild_gives_the_digest_of_the_live_mirror_after_its_reorganisations(tmp_path: Path) -> None:
