@@ -14,7 +14,14 @@ from tests.browser.people import DESKTOP, PASSPHRASE, PHONE, TABLET, DoctorAtDes
 pytestmark = [pytest.mark.browser, pytest.mark.node, pytest.mark.slow, pytest.mark.timeout(900)]
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 PLACES = {"home": "", "records": "records", "consents": "consents", "readers": "readers", "mine": "mine"}
-FURTHER = {"allow": "consents/new", "notices": "notices", "lost-open": "mine/lost", "change": "mine/change", "code": "code"}
+FURTHER = {
+    "allow": "consents/new",
+    "notices": "notices",
+    "lost-open": "mine/lost",
+    "change": "mine/change",
+    "known": "mine/institutions",
+    "code": "code",
+}
 BEFORE = {"start": "start", "enrol": "enrol", "import": "import", "lost-closed": "lost"}
 LEAST_TARGET = 44
 
@@ -64,6 +71,7 @@ def test_resident_screens(
         "([file, large]) => { localStorage['healthtrust.resident.key'] = file; localStorage['healthtrust.large'] = large }",
         [backup.read_text("utf-8"), str(large).lower()],
     )
+    page.evaluate("location.hash = '#/'")
     page.reload()
     page.locator("[name=passphrase]").fill(PASSPHRASE)
     page.keyboard.press("Enter")

@@ -1,6 +1,7 @@
 /** A value as a person reads it: codes by their text, lists joined, dates as dates. */
 import type { Json } from './canonical'
 import { day, moment } from './dates'
+import { shortId } from './words'
 
 /** Codes that sources write in English, as people say them. */
 const ZH: Record<string, string> = {
@@ -39,7 +40,11 @@ export function plainValue(value: Json | undefined, type: string, locale: string
   return typeof value === 'string' ? fromText(value, locale) : String(value)
 }
 
+const IS_ID = /^0x[0-9a-f]{64}$/
+
+/** Another record's id says nothing to a reader; enough of it stands there to tell two apart. */
 function fromText(value: string, locale: string): string {
+  if (IS_ID.test(value)) return shortId(value)
   const isDate = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/.test(value)
   const at = isDate ? Date.parse(value) / 1000 : NaN
   if (Number.isNaN(at)) return locale.startsWith('zh') ? (ZH[value.toLowerCase()] ?? value) : value

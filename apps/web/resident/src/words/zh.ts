@@ -66,7 +66,7 @@ export const zh = {
     consents: '正在允许',
     consentsNone: '您现在没有允许任何人查看',
     seeAll: '全部',
-    showCode: '给医生出示我的号码',
+    showCode: '出示我的号码',
     scan: '扫医生的二维码',
   },
   code: {
@@ -251,6 +251,7 @@ export const zh = {
       '带身份证到发开通码的窗口领一张新的开通码，再点下面重新办理。为了防止别人冒充，新印章要等 {days} 天才启用，这期间您原来的印章可以阻止它。',
     again: '我有新的开通码，重新办理',
     newSeal: '新印章在等待启用',
+    newSealTitle: '新印章',
     waiting: '还在等待',
     due: '可以启用了',
     waitingLead: '启用时间：{time}。到那时在这部手机上再打开本页。等待是为了防止别人冒充您。',
