@@ -182,8 +182,7 @@ class ResidentAtPhone:
         self.page.locator(".editor").wait_for()
 
     def scan_after_a_rebuild(self) -> None:
-        """The scanner's part of the page is gone, as after a new build: the page loads itself anew, and after the
-        passphrase it is where one wanted to go."""
+        """The scanner's part of the page is gone, as after a new build: the page loads itself anew, and then has it."""
         scan, part = self.page.get_by_role("button", name="扫医生的二维码"), "**/assets/Scan-*.js"
         self.page.route(part, lambda route: route.fulfill(status=404))
         scan.click()
@@ -191,9 +190,8 @@ class ResidentAtPhone:
         self.page.unroute(part)
         assert all("/assets/Scan-" in error for error in self.window.errors), self.window.errors
         self.window.errors.clear()
-        self.page.locator("[name=passphrase]").fill(PASSPHRASE)
-        self.page.keyboard.press("Enter")
-        self.page.get_by_label("改为输入申请码").wait_for()
+        self.unlock()
+        scan.click()
 
     def kind(self, name: str) -> Locator:
         """A kind of record on the request screen."""
