@@ -8,10 +8,10 @@ cost the node no more than a few calls.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from core.decision import State
 from core.errors import Unavailable
@@ -19,9 +19,11 @@ from core.words import ZERO
 from gateway.ledger.port import Block, Call
 from gateway.ledger.reasons import LedgerError, Reason
 from gateway.ledger.states import state_of
+from offchain.gate.grouped import Grouped
 from offchain.gate.watched import WatchedLedger
 
 Kind = Literal["practitioner", "subject"]
+_T = TypeVar("_T")
 ATTEMPTS = 10
 """How often everything is asked again because a block came in between, on a ledger that keeps no older states."""
 GATHER_SECONDS = 0.004
@@ -67,11 +69,8 @@ class _At:
     states: dict[tuple[Caller, bytes], State] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    caller: Caller
-    consent: bytes
-    answer: asyncio.Future[Standing]
+_Question = tuple[Caller, bytes]
+"""Who, and under which consent."""
 
 
 class LedgerView:
@@ -86,18 +85,14 @@ class LedgerView:
         self._max_age = max_age
         self._skew = skew
         self._known: _At | None = None
-        self._waiting: list[_Question] = []
         self._roots: dict[int, bytes] = {}
-        self._runner: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "ledger")
+        self._standings: Grouped[_Question, Standing] = Grouped(self._thread, self._stand, GATHER_SECONDS)
+        self._sought: Grouped[tuple[Block, set[_Question]], _At] = Grouped(self._thread, self._seek, GATHER_SECONDS)
 
     async def standing(self, caller: Caller, consent: bytes) -> Standing:
         """Words about this caller and consent (zeros = none) at the head. Raises LedgerSilent."""
-        answer: asyncio.Future[Standing] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Question(caller, consent, answer))
-        if self._runner is None or self._runner.done():
-            self._runner = asyncio.create_task(self._run())
-        return await answer
+        return await _told(self._standings.do((caller, consent)))
 
     async def states(self, caller: Caller, head: Block, consents: Iterable[bytes]) -> dict[bytes, State]:
         """Words about this caller and each consent, all of ``head``: a block that :meth:`standing` answered for the same request;
@@ -106,8 +101,8 @@ class LedgerView:
         at = self._known
         if at is not None and at.head.hash == head.hash and all((caller, c) in at.states for c in wanted):
             return {c: at.states[caller, c] for c in wanted}
-        found: dict[bytes, State] = await self.call(lambda: self._states_at(caller, head, wanted))
-        return found
+        found = await _told(self._sought.do((head, {(caller, c) for c in wanted})))
+        return {c: found.states[caller, c] for c in wanted}
 
     async def head(self) -> Block:
         """The head, judged as for a read. Raises LedgerSilent."""
@@ -116,10 +111,7 @@ class LedgerView:
 
     async def call(self, function: Callable[[], Any]) -> Any:
         """Run any other question to the ledger in the same thread. Raises LedgerSilent."""
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, function)
-        except LedgerError as e:
-            raise _silent(e) from e
+        return await _told(asyncio.get_running_loop().run_in_executor(self._thread, function))
 
     async def root(self, batch: int, head: Block) -> bytes | None:
         """Root of an anchored batch of this custodian as of ``head``, None where the ledger has none. Anchored batches never
@@ -134,20 +126,6 @@ class LedgerView:
     def close(self) -> None:
         """Let the thread go."""
         self._thread.shutdown(wait=False, cancel_futures=True)
-
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._waiting:
-            began = loop.time()
-            asked, self._waiting = self._waiting, []
-            try:
-                at = await loop.run_in_executor(self._thread, self._ask, {(q.caller, q.consent) for q in asked})
-                _answer(asked, at)
-            except Exception as e:
-                error = _silent(e) if isinstance(e, LedgerError) else e
-                _refuse(asked, error)
-            if self._waiting:
-                await asyncio.sleep(max(0.0, began + GATHER_SECONDS - loop.time()))
 
     def _judged_head(self) -> Block:
         try:
@@ -166,7 +144,19 @@ class LedgerView:
     def _forget(self) -> None:
         self._known, self._roots = None, {}
 
-    def _ask(self, asked: set[tuple[Caller, bytes]]) -> _At:
+    def _stand(self, asked: list[_Question]) -> list[Standing]:
+        at = self._ask(set(asked))
+        return [Standing(at.head, *at.keys[caller], at.states[caller, consent]) for caller, consent in asked]
+
+    def _seek(self, asked: list[tuple[Block, set[_Question]]]) -> list[_At]:
+        """What was asked of the same block is asked of the node together."""
+        questions: dict[Block, set[_Question]] = {}
+        for head, some in asked:
+            questions.setdefault(head, set()).update(some)
+        found = {head: self._states_at(head, some) for head, some in questions.items()}
+        return [found[head] for head, _ in asked]
+
+    def _ask(self, asked: set[_Question]) -> _At:
         for _ in range(ATTEMPTS):
             try:
                 return self._ask_once(asked)
@@ -179,30 +169,26 @@ class LedgerView:
         """Whether an answer at a head is not to be had because the ledger went on and keeps no older states."""
         return e.reason is Reason.NOT_FOUND and not self._ledger.info().history
 
-    def _ask_once(self, asked: set[tuple[Caller, bytes]]) -> _At:
-        head = self._judged_head()
-        at = self._known if self._known is not None and self._known.head.hash == head.hash else _At(head)
-        self._learn_keys(at, {caller for caller, _ in asked})
-        self._learn_states(at, asked)
-        self._known = at
+    def _ask_once(self, asked: set[_Question]) -> _At:
+        at = self._known = self._learn(self._judged_head(), asked)
         return at
 
-    def _states_at(self, caller: Caller, head: Block, consents: Iterable[bytes]) -> dict[bytes, State]:
+    def _states_at(self, head: Block, asked: set[_Question]) -> _At:
         try:
-            return self._states(caller, head, consents)
+            at = self._learn(head, asked)
         except LedgerError as e:
             if not self.moved(e):
                 raise
-        newer = self._ask({(caller, consent) for consent in consents})
-        return {c: newer.states[caller, c] for c in consents}
-
-    def _states(self, caller: Caller, head: Block, consents: Iterable[bytes]) -> dict[bytes, State]:
-        at = self._known if self._known is not None and self._known.head.hash == head.hash else _At(head)
-        self._learn_keys(at, [caller])
-        self._learn_states(at, [(caller, c) for c in consents])
+            return self._ask(asked)
         if not self._ledger.trusted:
             raise LedgerSilent("ledger_behind", "lost writes are being put on again")
-        return {c: at.states[caller, c] for c in consents}
+        return at
+
+    def _learn(self, head: Block, asked: set[_Question]) -> _At:
+        at = self._known if self._known is not None and self._known.head.hash == head.hash else _At(head)
+        self._learn_keys(at, {caller for caller, _ in asked})
+        self._learn_states(at, asked)
+        return at
 
     def _check_clock(self, head: Block) -> None:
         age = self._clock() - head.time
@@ -217,7 +203,7 @@ class LedgerView:
             answers = self._ledger.read_many([_key_call(c) for c in missing], at.head.hash)
             at.keys.update(zip(missing, map(_key, missing, answers), strict=True))
 
-    def _learn_states(self, at: _At, asked: Iterable[tuple[Caller, bytes]]) -> None:
+    def _learn_states(self, at: _At, asked: Iterable[_Question]) -> None:
         missing = [q for q in asked if q not in at.states]
         if missing:
             queries = [self._query(caller, consent, at.keys[caller][1]) for caller, consent in missing]
@@ -255,17 +241,12 @@ def _key(caller: Caller, words: dict[str, Any]) -> tuple[bytes | None, bytes]:
     return public, words["organisation"] if caller.kind == "practitioner" else ZERO
 
 
-def _answer(asked: Iterable[_Question], at: _At) -> None:
-    for q in asked:
-        if not q.answer.done():
-            public, organisation = at.keys[q.caller]
-            q.answer.set_result(Standing(at.head, public, organisation, at.states[q.caller, q.consent]))
-
-
-def _refuse(asked: Iterable[_Question], error: Exception) -> None:
-    for q in asked:
-        if not q.answer.done():
-            q.answer.set_exception(error)
+async def _told(answer: Awaitable[_T]) -> _T:
+    """What the ledger's thread says. Raises LedgerSilent for every LedgerError."""
+    try:
+        return await answer
+    except LedgerError as e:
+        raise _silent(e) from e
 
 
 def _silent(e: LedgerError) -> LedgerSilent:
