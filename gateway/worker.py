@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from celery import Celery
+from celery.beat import EmbeddedService
 from celery.signals import setup_logging
 
 from gateway import logs
@@ -68,10 +69,11 @@ def serve(celery: Celery, settings: Settings, name: str) -> None:
     logs.configure(settings.log_level)
     # Who listens to this signal has set logging up: Celery then leaves it, and standard error, alone.
     setup_logging.connect(_logging_is_set_up)
-    schedule = str(settings.path("run", f"{name}-schedule"))
-    celery.Worker(
-        beat=True, pool="solo", hostname=f"{name}@%h", loglevel=settings.log_level, schedule_filename=schedule, quiet=True
-    ).start()
+    # A thread, not Celery's process beside the worker: of a worker that was killed that would be left, sending for ever.
+    beat = EmbeddedService(celery, thread=True, schedule_filename=str(settings.path("run", f"{name}-schedule")))
+    beat.start()
+    celery.Worker(pool="solo", hostname=f"{name}@%h", loglevel=settings.log_level, quiet=True).start()
+    beat.stop()
 
 
 def main() -> None:

@@ -9,12 +9,10 @@ import os
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import beat_embedded_init
 
 from gateway.broker import make_celery
 from gateway.settings import Settings, load
 from gateway.worker import serve
-from network.attach import die_with_parent
 
 QUEUE = "import"
 EXPIRES_SECONDS = 60
@@ -45,15 +43,6 @@ def main() -> None:
     os.umask(0o077)
     settings = load()
     celery = build_collector(settings)
-    parent = os.getpid()
-
-    def end_with_worker(**_: object) -> None:
-        die_with_parent()
-        if os.getppid() != parent:
-            os._exit(0)
-
-    # Celery's beat is a process beside the worker: of a worker that was killed it would be left, sending for ever.
-    beat_embedded_init.connect(end_with_worker, weak=False)
     celery.send_task("collect", queue=QUEUE)
     serve(celery, settings, QUEUE)
 

@@ -46,6 +46,8 @@ def test_a_write_is_sent_by_the_worker_and_none_is_lost_with_it(house: House, wo
     for id in made:
         assert client.wait(client.operation(id), seconds=120).state == "succeeded"
     assert worker.poll() is None
+    # Its beat too: a process beside it would be left by a kill, and send for ever.
+    assert Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text() == ""
 
 
 def test_tasks_may_run_at_any_time_twice(house: House) -> None:

@@ -166,15 +166,5 @@ def collector(home: Path) -> Iterator[None]:
         yield
         assert process.poll() is None, path.read_text()
     finally:
-        beside = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         process.kill()
         process.wait(60)
-        until(lambda: not any(map(alive, beside)))
-
-
-def alive(pid: str) -> bool:
-    """Whether a process runs (one that ended may wait for its parent)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
