@@ -125,17 +125,20 @@ class Node:
             self._process.wait()
         self._process = None
 
-    def terminate(self) -> None:
-        """Ask the process to end without waiting for it."""
+    def hold(self) -> None:
+        """From here on blocks are made only when the node is told to."""
         if self._clock is not None:
             self._clock.stop()
+
+    def terminate(self) -> None:
+        """Ask the process to end without waiting for it."""
+        self.hold()
         if self._process is not None:
             self._process.terminate()
 
     def kill(self) -> None:
         """SIGKILL: what a power cut does."""
-        if self._clock is not None:
-            self._clock.stop()
+        self.hold()
         if self._process is not None:
             self._process.kill()
             self._process.wait()

@@ -155,7 +155,7 @@ def test_reorganisations_of_the_chain_itself(world: World, chain: EvmChain, tmp_
     unwound: list[str] = []
     follower = Follower(ledger, live, depth=64, watch=lambda step: unwound.append(step) if step == "unwind begin" else None)
     until(lambda: ledger.head().height > 20)
-    rpc(chain, "evm_setIntervalMining", 0)  # from here on blocks are made only when told to: the depth is what it says
+    chain.node.hold()  # else the depth would not be what it says
     rpc(chain, "evm_setAutomine", True)
     depths = (1, 3, 2, 7, 4, 1, 6, 2, 5, 3)
     for depth in depths:
