@@ -24,6 +24,7 @@ from typing import Any
 import httpx
 import orjson
 from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from benches import load
 from core.hexes import to_hex
@@ -55,7 +56,7 @@ def empty() -> FastAPI:
     return app
 
 
-def gate() -> FastAPI:
+def gate() -> Starlette:
     """The gate of the bench's home directory."""
     from gateway.settings import Settings
     from offchain.gate.app import Options, create_app

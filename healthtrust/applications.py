@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from fastapi import FastAPI, Request
+from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import PathLike, StaticFiles
@@ -76,7 +77,7 @@ def auditors_only(request: Request) -> None:
     admit(gateway, only(ROLE_AUDITOR, ADMINISTRATOR), request, b"", Glance(gateway.registries))
 
 
-def gate() -> FastAPI:
+def gate() -> Starlette:
     """The release gate named by ``HEALTHTRUST_GATE``."""
     from offchain.gate.app import create_app
 

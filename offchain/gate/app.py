@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,8 +14,11 @@ from typing import Any
 import httpx
 import orjson
 import segno
-from fastapi import FastAPI, Response
-from fastapi.middleware.cors import CORSMiddleware
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
@@ -39,7 +41,6 @@ from offchain.gate.admission import Admission, Incoming
 from offchain.gate.crosscheck import CrossCheck, StopSwitch
 from offchain.gate.custody import Custody
 from offchain.gate.deciding import Answered, Decider
-from offchain.gate.grouped import SWITCH_SECONDS
 from offchain.gate.http import Answer, SignedRoute
 from offchain.gate.keeper import Keeper, Leadership, Publisher
 from offchain.gate.limits import Limits
@@ -234,12 +235,21 @@ class Gate:
             return False
 
 
-def create_app(settings: Settings, code: str, ledger: Ledger | None = None, options: Options | None = None) -> FastAPI:
-    """The application of the custodian with this code; ``app.state.gate`` is its :class:`Gate`."""
+def create_app(settings: Settings, code: str, ledger: Ledger | None = None, options: Options | None = None) -> Starlette:
+    """The application of the custodian with this code; ``app.state.gate`` is its :class:`Gate`. Nothing but routes and CORS
+    stands before a signed request: every layer more is paid for by each reading."""
     logs.configure(settings.log_level)
     gate = Gate(settings, code, ledger, options)
-    app = FastAPI(title=f"healthtrust release gate · {gate.own.name}", version="1", lifespan=_lifespan(gate), openapi_url=None)
+    origins = [settings.gateway.public_url, *settings.web_origins]
+    cors = Middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"], max_age=600)
+    app = Starlette(routes=_routes(gate), middleware=[cors], lifespan=_lifespan(gate))
+    # A slash too many is no path of ours: a redirect would name the host that the caller wrote into its request.
+    app.router.redirect_slashes = False
     app.state.gate = gate
+    return app
+
+
+def _routes(gate: Gate) -> list[Route]:
     base, delivered = gate.own.public_url.rstrip("/"), gate.log.mark_delivered
     handlers: list[tuple[str, str, Callable[[Incoming, Scope], Awaitable[Answer]]]] = [
         ("POST", "/records/read", gate.read),
@@ -249,20 +259,17 @@ def create_app(settings: Settings, code: str, ledger: Ledger | None = None, opti
         ("POST", "/onsite", gate.onsite),
         ("POST", "/keys", gate.keys),
     ]
-    for method, path, handle in handlers:
-        app.router.routes.append(
-            Route(PREFIX + path, SignedRoute(base, handle, delivered, gate.limits.address), methods=[method])
-        )
 
-    @app.get(f"{PREFIX}/health")
-    async def health() -> Response:
+    async def health(_: Request) -> Response:
         """Open: whether this gate would serve now."""
         status, doc = await gate.health()
         return Response(orjson.dumps(doc), status, media_type="application/json")
 
-    origins = [settings.gateway.public_url, *settings.web_origins]
-    app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"], max_age=600)
-    return app
+    signed = [
+        Route(PREFIX + path, SignedRoute(base, handle, delivered, gate.limits.address), methods=[method])
+        for method, path, handle in handlers
+    ]
+    return [*signed, Route(f"{PREFIX}/health", health)]
 
 
 def read_answer(reading: Served, custodian_key: bytes) -> dict[str, Any]:
@@ -294,12 +301,11 @@ def _concerns(receipt: dict[str, Any], caller: Caller) -> bool:
     return bool(receipt["requester"] == to_hex(caller.id) and receipt["requester"] != receipt["subject"])
 
 
-def _lifespan(gate: Gate) -> Callable[[FastAPI], Any]:
+def _lifespan(gate: Gate) -> Callable[[Starlette], Any]:
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await asyncio.to_thread(gate.keeper.once)
         collect_rarely()
-        sys.setswitchinterval(SWITCH_SECONDS)
         keeping = asyncio.create_task(gate.keeper.run(gate.settings.policy.receipt_delay_seconds))
         yield
         keeping.cancel()

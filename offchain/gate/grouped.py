@@ -9,9 +9,6 @@ from typing import Generic, TypeVar
 
 _T = TypeVar("_T")
 _Item = TypeVar("_Item")
-SWITCH_SECONDS = 0.0005
-"""Longest that one thread keeps the interpreter from another (``sys.setswitchinterval``). A round hands it over at every step of
-the disk or the network; at Python's 5 ms each of them made everybody wait that long while the event loop was busy."""
 
 
 class Grouped(Generic[_Item, _T]):

@@ -26,8 +26,8 @@ Kind = Literal["practitioner", "subject"]
 _T = TypeVar("_T")
 ATTEMPTS = 10
 """How often everything is asked again because a block came in between, on a ledger that keeps no older states."""
-GATHER_SECONDS = 0.004
-"""Least time from one look at the head to the next: the node is asked at most 250 times a second however many read."""
+GATHER_SECONDS = 0.008
+"""Least time from one look at the head to the next: the node is asked at most 125 times a second however many read."""
 
 
 class LedgerSilent(Unavailable):

@@ -11,7 +11,7 @@ from offchain.gate.grouped import Grouped
 from offchain.receipts import Draft, Receipt, ReceiptLog
 
 _T = TypeVar("_T")
-GATHER_SECONDS = 0.003
+GATHER_SECONDS = 0.008
 """Least time from one write to the next; a lone request does not wait for it."""
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
 from sqlalchemy.orm import Session
+from starlette.applications import Starlette
 
 from core import artefact as artefacts
 from core.artefact import ConsentArtefact
@@ -165,7 +165,7 @@ class Bulletin:
 class Bridge(httpx.BaseTransport):
     """An application in an event loop of its own, for callers without one."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: Starlette) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
