@@ -18,12 +18,15 @@ from network.evm.node import Node
 from tests.support.chains import EvmChain
 
 CHUNK = 20_000
+FEW = 16
+"""Blocks whose states the node keeps: a million consents are hundreds of megabytes in each."""
 
 
 class _Unsaved(Node):
     def _command(self) -> list[str]:
         command = super()._command()
         at = command.index("--state")
+        command[command.index("--prune-history") + 1] = str(FEW)
         return command[:at] + command[at + 4 :]
 
     def _await_first_state(self, deadline: float) -> None:
