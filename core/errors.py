@@ -89,6 +89,15 @@ class NotFound(HealthTrustError):
     default_en = "Not found. Check the identifier."
 
 
+class MethodNotAllowed(HealthTrustError):
+    """A method this path does not have (405)."""
+
+    status = 405
+    default_code = "method_not_allowed"
+    default_zh = "此地址不支持该操作，请查看接口文档。"
+    default_en = "This path does not support the method. See the interface description."
+
+
 class Conflict(HealthTrustError):
     """The state does not allow it (409)."""
 

@@ -7,8 +7,9 @@ type and place: messages, traces and local variables carry records and keys.
 from __future__ import annotations
 
 import logging
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TextIO, cast
 
 import orjson
@@ -55,12 +56,22 @@ class _Line(logging.Formatter):
         event: Any = {"logger": record.name, "event": record.getMessage()}
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
-            # The text before values are put into it: they may be what the error repeats.
-            words = str(record.msg).partition("\n")[0]
-            event |= {"event": words, "error": type(error).__name__, "at": place_of(error)}
+            event |= {"event": _words(record), "error": type(error).__name__, "at": place_of(error)}
         for stamp in _STAMPS:
             event = stamp(None, record.levelname.lower(), event)
         return str(_RENDER(None, "", event))
+
+
+_PLACE = re.compile(r"%(?:\(\w+\))?[-#0 +]*[\d.*]*[a-zA-Z]")
+"""A place for a value in the text of a log line."""
+
+
+def _words(record: logging.LogRecord) -> str:
+    """The text of a line about an error without its values: they may be what the error repeats. A task's name is code."""
+    named = record.args if isinstance(record.args, Mapping) else {}
+    if record.name == "celery.app.trace" and "name" in named:
+        return f"task {named['name']} failed"
+    return _PLACE.sub("…", str(record.msg).partition("\n")[0])
 
 
 class _Lines(logging.StreamHandler[TextIO]):

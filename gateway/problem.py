@@ -16,7 +16,18 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
-from core.errors import Conflict, Forbidden, HealthTrustError, Malformed, NotFound, TooLarge, Unavailable, Unprocessable, place_of
+from core.errors import (
+    Conflict,
+    Forbidden,
+    HealthTrustError,
+    Malformed,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+    Unavailable,
+    Unprocessable,
+    place_of,
+)
 from core.errors import TooManyRequests as TooMany
 from gateway.ledger.reasons import LedgerError, Reason
 
@@ -44,15 +55,6 @@ class BadJson(Malformed):
     default_code = "malformed_json"
     default_zh = "请求不是有效的 JSON，请检查格式后重试。"
     default_en = "The body is not valid JSON. Check its format and try again."
-
-
-class MethodNotAllowed(HealthTrustError):
-    """A method this path does not have (405)."""
-
-    status = 405
-    default_code = "method_not_allowed"
-    default_zh = "此地址不支持该操作，请查看接口文档。"
-    default_en = "This path does not support the method. See the interface description."
 
 
 class UnsupportedMedia(HealthTrustError):

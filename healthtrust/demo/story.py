@@ -12,7 +12,8 @@ from pathlib import Path
 
 import typer
 
-from gateway.settings import Settings
+from core.errors import place_of
+from gateway.settings import Settings, load
 from healthtrust.custody import custody
 from healthtrust.demo import sources
 from healthtrust.demo.cast import AUDITOR, DOCTOR, PASSPHRASE, Wallet
@@ -79,7 +80,24 @@ def _step(title: str) -> Iterator[Say]:
     said: list[str] = []
     began = time.monotonic()
     typer.echo(f"▸ {title}")
-    yield said.append
+    try:
+        yield said.append
+    except Exception as error:
+        _stopped_at(title, error)
+        raise
     for line in said:
         typer.echo(f"    {line}")
     typer.secho(f"  ✓ {time.monotonic() - began:.1f} s", fg="green")
+
+
+def _stopped_at(title: str, error: Exception) -> None:
+    """Which step did not hold, where its cause is written down, and what to do; what the error itself says follows it."""
+    logs = load().home / "logs"
+    zh, _, en = title.partition(" · ")
+    lines = [
+        f"  ✗ 这一步没有成功：{zh}（{type(error).__name__}，{place_of(error)}）",
+        f"    各服务的日志在 {logs}；原因消除后再运行同一命令，会从这里接着做，已完成的不会重做。",
+        f"    This step did not hold: {en}. The services' logs are in {logs}.",
+        "    Once the cause is gone, run the same command again: it goes on from here and does nothing twice.",
+    ]
+    typer.secho("\n".join(lines), fg="red", err=True)

@@ -15,6 +15,7 @@ import httpx
 import orjson
 import segno
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -41,7 +42,7 @@ from offchain.gate.admission import Admission, Incoming
 from offchain.gate.crosscheck import CrossCheck, StopSwitch
 from offchain.gate.custody import Custody
 from offchain.gate.deciding import Answered, Decider
-from offchain.gate.http import Answer, SignedRoute
+from offchain.gate.http import Answer, SignedRoute, no_route
 from offchain.gate.keeper import Keeper, Leadership, Publisher
 from offchain.gate.limits import Limits
 from offchain.gate.onsite import onsite_payload
@@ -242,7 +243,9 @@ def create_app(settings: Settings, code: str, ledger: Ledger | None = None, opti
     gate = Gate(settings, code, ledger, options)
     origins = [settings.gateway.public_url, *settings.web_origins]
     cors = Middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"], max_age=600)
-    app = Starlette(routes=_routes(gate), middleware=[cors], lifespan=_lifespan(gate))
+    app = Starlette(
+        routes=_routes(gate), middleware=[cors], lifespan=_lifespan(gate), exception_handlers={HTTPException: no_route}
+    )
     # A slash too many is no path of ours: a redirect would name the host that the caller wrote into its request.
     app.router.redirect_slashes = False
     app.state.gate = gate

@@ -9,9 +9,12 @@ from typing import Any
 
 import orjson
 import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from core.errors import HealthTrustError, TooLarge, place_of
+from core.errors import HealthTrustError, Malformed, MethodNotAllowed, NotFound, TooLarge, place_of
 from offchain.gate.admission import Incoming
 from offchain.gate.refusals import Refused
 
@@ -90,6 +93,24 @@ def from_error(error: Exception) -> HealthTrustError:
 
 async def refuse(send: Send, scope: Scope, error: HealthTrustError) -> None:
     """Answer with a problem document in the caller's language."""
+    status, body, headers = _problem(scope, error)
+    await _send(send, status, body, PROBLEM_TYPE, *headers)
+
+
+async def no_route(request: Request, error: Exception) -> Response:
+    """The answer where no route is: an unknown path, or a method that the path does not have. Starlette's own is plain text."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    status, body, headers = _problem(request.scope, _NO_ROUTE.get(status, Malformed)(detail="HTTP"))
+    allowed = (error.headers or {}) if isinstance(error, HTTPException) else {}
+    named = {name.decode(): value.decode() for name, value in (PROBLEM_TYPE, NO_STORE, *headers)}
+    return Response(body, status, {**allowed, **named})
+
+
+_NO_ROUTE: dict[int, type[HealthTrustError]] = {404: NotFound, 405: MethodNotAllowed, 500: HealthTrustError}
+
+
+def _problem(scope: Scope, error: HealthTrustError) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+    """Status, body and further headers of a refusal."""
     language = _language(_headers(scope))
     doc = error.problem()
     text = doc.pop("detail")
@@ -97,7 +118,7 @@ async def refuse(send: Send, scope: Scope, error: HealthTrustError) -> None:
     status = error.http_status if isinstance(error, Refused) else error.status
     pause = error.params.get("retry_after", 2 if status == 503 else None)
     extra = [] if pause is None else [(b"retry-after", str(pause).encode())]
-    await _send(send, status, orjson.dumps(doc), PROBLEM_TYPE, (b"content-language", language.encode()), *extra)
+    return status, orjson.dumps(doc), [(b"content-language", language.encode()), *extra]
 
 
 async def _send(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:

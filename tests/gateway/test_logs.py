@@ -62,3 +62,17 @@ def test_warnings_are_lines_too(lines: Any) -> None:
         warnings.warn("old habit", stacklevel=1)
         logging.captureWarnings(capture=False)
     assert "old habit" in lines()[0]["event"]
+
+
+def test_a_failed_task_is_named_and_nothing_else_of_it(lines: Any) -> None:
+    template = "Task %(name)s[%(id)s] %(description)s: %(exc)s"
+    named = {"name": "sweep", "id": "7", "description": "raised unexpected", "exc": SECRET}
+    try:
+        raise ValueError(SECRET)  # noqa: TRY301
+    except ValueError:
+        logging.getLogger("celery.app.trace").error(template, named, exc_info=True)
+        logging.getLogger("celery").error("connection %r lost after %.2f s: %s", 1, 2.0, SECRET, exc_info=True)
+    task, other = lines()
+    assert task["event"] == "task sweep failed"
+    assert other["event"] == "connection … lost after … s: …"
+    assert "F20.0" not in str((task, other))

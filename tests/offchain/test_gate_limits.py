@@ -80,6 +80,24 @@ def test_an_address_is_counted_before_its_signature_is_looked_at(scene: Scene) -
     assert scene.serving.http.get(f"{URL}/gate/v1/health").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/gate/v1/nowhere", 404, "not_found"),
+        ("GET", "/gate/v1/records/read", 405, "method_not_allowed"),
+        ("POST", "/gate/v1/health", 405, "method_not_allowed"),
+        ("POST", "/gate/v1/keys/", 404, "not_found"),
+        ("GET", "/", 404, "not_found"),
+    ],
+)
+def test_where_no_route_is_the_answer_is_a_problem_too(scene: Scene, method: str, path: str, status: int, code: str) -> None:
+    answer = scene.serving.http.request(method, URL + path, headers={"accept-language": "en"})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.headers["cache-control"], answer.headers["content-language"]) == ("no-store", "en")
+    assert ("allow" in answer.headers) == (status == 405)
+
+
 def test_a_bad_signature_uses_up_nobodys_share(scene: Scene) -> None:
     scene.kit.settings.policy.signer_requests_per_minute = 1
     stranger = scene.world.practitioner(scene.world.platform)
