@@ -48,10 +48,11 @@ def standing(database: Database, height: int | None = None) -> Standing:
         block = connection.scalar(sa.select(BLOCK.c.digest).where(BLOCK.c.height == at))
         if block is None:
             raise Malformed("block_unknown", detail=f"the mirror holds blocks up to {found[1].height}, not {at}")
-        return Standing(at, bytes(block), authorisations(_consents(connection, at), _indexes(connection, at)))
+        return Standing(at, bytes(block), authorisations(live_consents(connection, at), _indexes(connection, at)))
 
 
-def _consents(connection: sa.Connection, at: int) -> Iterator[LiveConsent]:
+def live_consents(connection: sa.Connection, at: int) -> Iterator[LiveConsent]:
+    """Consents that are active as of a block, in no order."""
     c, s = CONSENT.table.c, SPEND.table.c
     spent = (
         sa.select(s.consent, sa.func.max(s.uses).label("uses")).where(s.position < position(at + 1, 0)).group_by(s.consent)
