@@ -13,6 +13,8 @@ from typing import Any
 from core import hexes
 from core.artefact import ConsentArtefact
 from core.decision import ConsentState, Credential, Decision, Request, State
+from core.emergency import KIND as EMERGENCY
+from core.emergency import EmergencyArtefact
 from core.entry import IndexEntry
 from core.httpsig import SignedRequest
 from core.merkle import Tree
@@ -119,7 +121,7 @@ def build(
     index: TreeProof,
     request: SignedRequest,
     body: str | None,
-    artefact: ConsentArtefact | None,
+    artefact: ConsentArtefact | EmergencyArtefact | None,
     decision: DecisionPart,
     receipt: ReceiptPart,
     custodian_key: bytes,
@@ -218,6 +220,7 @@ class Slots:
     CONSENT_CONSENTS = 0
     DATAINDEX_BATCHES = 1
     ACCESS_BATCHES = 2
+    ACCESS_EMERGENCIES = 3
     IDENTITY_KEYS = 0
     IDENTITY_CREDENTIALS = 2
     ALLIANCE_ORGANISATIONS = 2
@@ -261,8 +264,12 @@ def slots(bundle: Mapping[str, Any], keccak: Any) -> list[Wanted]:
     else:
         wanted.append(Wanted("Identity", run(at(Slots.IDENTITY_CREDENTIALS, q.requester), 4), "requester's credential"))
         wanted.append(Wanted("Alliance", run(at(Slots.ALLIANCE_ORGANISATIONS, q.organisation), 1), "requester's organisation"))
-    if bundle["consent"]["artefact"] is not None:
-        consent = hexes.to_bytes(bundle["consent"]["artefact"]["consent"])
+    artefact = bundle["consent"]["artefact"]
+    if artefact is not None and artefact.get("kind") == EMERGENCY:
+        id = hexes.to_bytes(artefact["consent"])
+        wanted.append(Wanted("Access", run(at(Slots.ACCESS_EMERGENCIES, id), 3), "emergency"))
+    elif artefact is not None:
+        consent = hexes.to_bytes(artefact["consent"])
         wanted.append(Wanted("Consent", run(at(Slots.CONSENT_CONSENTS, consent), 3), "consent"))
         wanted.append(Wanted("Identity", run(at(Slots.IDENTITY_KEYS, q.subject), 2), "subject's key"))
     anchor = bundle["receipt"]["anchor"]

@@ -248,6 +248,26 @@ class CredentialRevoke(_Message):
 
 
 @dataclass(frozen=True, slots=True)
+class EmergencyOpen(_Message):
+    """Two practitioners of the organisation open what is behind ``commitment`` for some minutes, without the resident."""
+
+    KIND = "healthtrust/emergency-open/v1"
+    domain: bytes
+    organisation: bytes
+    id: bytes
+    commitment: bytes
+    minutes: int
+
+    def _words(self) -> tuple[bytes, ...]:
+        return self.domain, self.organisation, self.id, self.commitment, word(self.minutes)
+
+    @classmethod
+    def _from_words(cls, words: list[bytes]) -> Self:
+        domain_, organisation, id_, commitment, minutes = words
+        return cls(domain_, organisation, id_, commitment, number(minutes))
+
+
+@dataclass(frozen=True, slots=True)
 class OrganisationKey(_Message):
     """The organisation's old key hands over to a new one."""
 
@@ -357,6 +377,7 @@ Message = (
     | ConsentRevoke
     | CredentialIssue
     | CredentialRevoke
+    | EmergencyOpen
     | OrganisationKey
     | OrganisationLeave
     | LedgerAccount

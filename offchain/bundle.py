@@ -11,10 +11,11 @@ from eth_utils.crypto import keccak
 
 from core import bundle
 from core.bundle import AccountProof, Commit, DecisionPart, ReceiptPart, RecordPart, StorageWord, TreeProof, Wanted
+from core.emergency import KIND as EMERGENCY
 from core.entry import IndexEntry
 from core.hexes import to_bytes, to_hex
 from core.words import ZERO
-from gateway.ledger.port import Ledger, LedgerProof
+from gateway.ledger.port import Call, Ledger, LedgerProof
 from gateway.ledger.reasons import LedgerError, Reason
 from offchain.receipts import Receipt
 
@@ -54,9 +55,20 @@ def completion(ledger: Ledger, receipt: Receipt, anchor: tuple[int, TreeProof] |
     ``ledger`` is None where the ledger has no storage proofs, or its node no longer has the state of the decision's block.
     """
     skeleton = _skeleton(receipt)
+    if _in_emergency(ledger, skeleton):
+        skeleton["consent"]["artefact"]["kind"] = EMERGENCY
     if anchor is not None:
         skeleton = bundle.with_anchor(skeleton, *anchor)
     return {"receipt": skeleton["receipt"], "ledger": _ledger_part(ledger, skeleton, recorded_at)}
+
+
+def _in_emergency(ledger: Ledger, skeleton: Mapping[str, Any]) -> bool:
+    """Whether what the receipt names is an emergency: it says so on the ledger alone."""
+    named = skeleton["consent"]["artefact"]
+    if named is None or named["consent"] is None:
+        return False
+    call = Call("Access", "emergencyOf", {"id": to_bytes(named["consent"])})
+    return bool(ledger.read(call)["organisation"] != ZERO)
 
 
 def complete(given: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 import httpx
 import orjson
 
+from core.emergency import EmergencyArtefact
 from core.errors import HealthTrustError
 from core.hexes import to_bytes, to_hex
 from core.httpsig import key_id, sign_request
@@ -236,6 +237,13 @@ class GateClient:
         wanted = [{"kind": kind, "id": to_hex(id)} for kind, id in parties]
         answer = self._send("POST", "/keys", {"nonce": to_hex(nonce), "parties": wanted})
         return answer["statement"].encode(), to_bytes(answer["signature"], 64)
+
+    def open_emergency(self, artefact: EmergencyArtefact) -> None:
+        """One of the two who signed puts it on the ledger, at their own organisation's gate. Raises as :meth:`read`."""
+        first, second = ({"practitioner": to_hex(s.practitioner), "signature": to_hex(s.signature)} for s in artefact.signers)
+        commitment = to_hex(artefact.scope.commitment(artefact.salt))
+        said = {"id": to_hex(artefact.consent), "commitment": commitment, "minutes": artefact.minutes}
+        self._send("POST", "/emergencies", {**said, "first": first, "second": second})
 
     def _send(self, method: str, path: str, document: dict[str, Any] | None) -> dict[str, Any]:
         url, body = self._url + PREFIX + path, b"" if document is None else orjson.dumps(document)

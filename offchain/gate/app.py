@@ -38,10 +38,11 @@ from offchain import standards
 from offchain.anchor import Anchorer
 from offchain.bundle import completion, served
 from offchain.database import custodian_sessions, open_engine
-from offchain.gate.admission import Admission, Incoming
+from offchain.gate.admission import Admission, Admitted, Incoming
 from offchain.gate.crosscheck import CrossCheck, StopSwitch
 from offchain.gate.custody import Custody
 from offchain.gate.deciding import Answered, Decider
+from offchain.gate.emergencies import emergency_wish, open_emergency
 from offchain.gate.http import Answer, SignedRoute, no_route
 from offchain.gate.keeper import Keeper, Leadership, Publisher
 from offchain.gate.limits import Limits
@@ -50,7 +51,7 @@ from offchain.gate.opening import Artefacts
 from offchain.gate.publishing import GatewayPublisher
 from offchain.gate.reading import Parts, Reader, Served, Step
 from offchain.gate.refusals import NotYours
-from offchain.gate.spending import LedgerSpender
+from offchain.gate.spending import LedgerSpender, LedgerWriter
 from offchain.gate.view import Caller, LedgerSilent, LedgerView
 from offchain.gate.vouching import key_statement, keys_wish
 from offchain.gate.watched import WatchedLedger
@@ -123,6 +124,7 @@ class Gate:
             stopped=self._stopped,
             skew=policy.clock_skew_seconds,
         )
+        self.ledger_writer = LedgerWriter(sessions, self.ledger, self.view, settings.ledger.timeout_seconds)
         self.reader = Reader(
             Parts(
                 store=self.id,
@@ -132,7 +134,7 @@ class Gate:
                 custody=self.custody,
                 documents=standards.by_id,
                 writer=self.writer,
-                spender=LedgerSpender(sessions, self.ledger, self.view, settings.ledger.timeout_seconds),
+                spender=LedgerSpender(self.ledger_writer),
                 crosscheck=self.crosscheck,
                 stopped=self._stopped,
                 clock=clock,
@@ -186,6 +188,13 @@ class Gate:
         signature = to_hex(crypto.sm2_sign(self.private, statement))
         return orjson.dumps({"statement": statement.decode(), "signature": signature}), None
 
+    async def emergency(self, incoming: Incoming, _scope: Scope) -> Answer:
+        """``POST /emergencies``: two of our own people open one on the ledger."""
+        wish = emergency_wish(incoming.body)
+        admitted = await self._admitted(incoming)
+        ours = admitted.standing is not None and admitted.standing.organisation == self.id
+        return orjson.dumps(await open_emergency(wish, admitted.caller, ours, self.ledger_writer)), None
+
     async def health(self) -> tuple[int, dict[str, Any]]:
         """Status code and document: green only when a read could be served now."""
         try:
@@ -207,12 +216,15 @@ class Gate:
         self.publisher.close()
 
     async def _once(self, incoming: Incoming) -> Caller:
+        return (await self._admitted(incoming)).caller
+
+    async def _admitted(self, incoming: Incoming) -> Admitted:
         """Admit a caller whose request is recorded only by its nonce: it hands out nothing of anybody's record."""
         admitted = await self.admission.admit(incoming, None)
         if admitted.silent is not None:
             raise admitted.silent
         await self.reader.claim(admitted)
-        return admitted.caller
+        return admitted
 
     def _custody(self) -> Custody:
         code = self.own.code
@@ -261,6 +273,7 @@ def _routes(gate: Gate) -> list[Route]:
         ("GET", "/receipts/{number:int}/bundle", gate.receipt),
         ("POST", "/onsite", gate.onsite),
         ("POST", "/keys", gate.keys),
+        ("POST", "/emergencies", gate.emergency),
     ]
 
     async def health(_: Request) -> Response:

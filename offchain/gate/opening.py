@@ -1,4 +1,5 @@
 """Consent artefacts as they come with a request: opened with the custodian's key, checked whole, kept opened while they are used.
+What two people signed in an emergency comes in the same place, unsealed.
 
 Opening takes an SM2 decryption and a verification; a doctor sends the same artefact with every read. What is kept is bound to
 the sealed bytes, so another artefact under the same consent id is opened afresh. Keeping it decides nothing: its commitment
@@ -16,6 +17,8 @@ import orjson
 from core.artefact import ConsentArtefact, open_sealed
 from core.crypto import sm3
 from core.decision import UNOPENED, Opened, open_scope
+from core.emergency import KIND as EMERGENCY
+from core.emergency import EmergencyArtefact
 from core.errors import HealthTrustError
 from core.words import ZERO
 
@@ -23,7 +26,7 @@ KEPT = 4096
 
 
 class Unreadable(Exception):
-    """Not sealed for this custodian, damaged, or of another consent than named."""
+    """Not sealed for this custodian, damaged, or of another consent or emergency than named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Shown:
     words: bytes
     salt: bytes
     scope: Opened
-    artefact: ConsentArtefact | None = None
+    artefact: ConsentArtefact | EmergencyArtefact | None = None
 
 
 NOTHING = Shown(b"", ZERO, UNOPENED)
@@ -63,7 +66,7 @@ class Artefacts:
 
     def _open(self, name: bytes, sealed: dict[str, Any]) -> Shown:
         try:
-            artefact = open_sealed(sealed, self._recipient, self._private)
+            artefact = self._parsed(sealed)
         except HealthTrustError as e:
             raise Unreadable from e
         words = artefact.scope.words()
@@ -72,3 +75,8 @@ class Artefacts:
         if len(self._opened) > KEPT:
             self._opened.popitem(last=False)
         return shown
+
+    def _parsed(self, sealed: dict[str, Any]) -> ConsentArtefact | EmergencyArtefact:
+        if sealed.get("kind") == EMERGENCY:
+            return EmergencyArtefact.from_json(sealed)
+        return open_sealed(sealed, self._recipient, self._private)

@@ -18,6 +18,8 @@ from typing import Any
 
 from core.artefact import ConsentArtefact
 from core.decision import Decision, Outcome, Reason, Request, decide_opened
+from core.emergency import EmergencyArtefact
+from core.emergency import standing as standing_in_emergency
 from core.hexes import to_hex
 from core.receipt import KIND, serve_digest
 from core.record import Disclosure
@@ -147,6 +149,7 @@ class Reader:
         # Looked up before deciding, and whatever the decision is: how long a refusal takes says nothing of what is here.
         held = self._p.custody.find(wish.record)
         shown = self._open(wish)
+        standing = await self._resting(standing, shown)
         self._p.step("found")
         decision = await self._decide(standing, request, wish, shown)
         if held is None or not held.answers(request):
@@ -155,7 +158,7 @@ class Reader:
         self._p.step("opened")
         if decision.reason is Reason.SELF:
             shown, wish = NOTHING, replace(wish, consent=None)
-        elif standing.state.consent.use_limit and shown.artefact is not None:
+        elif standing.state.consent.use_limit and isinstance(shown.artefact, ConsentArtefact):
             await self._spend(shown.artefact, standing)
         receipt = await self._write(admitted, wish, wish.record, standing, decision, opened.digest, opened.proof.batch)
         self._p.step("receipt")
@@ -174,10 +177,23 @@ class Reader:
         except Unreadable as e:
             raise No("artefact_unreadable") from e
 
+    async def _resting(self, standing: Standing, shown: Shown) -> Standing:
+        """What the decision rests on: the consent's words, or in an emergency those of what two people opened on the ledger."""
+        if not isinstance(shown.artefact, EmergencyArtefact):
+            return standing
+        try:
+            held = await self._p.view.emergency(shown.artefact.consent, standing.head)
+        except LedgerSilent as e:
+            raise No(e.code) from e
+        consent = standing_in_emergency(held, standing.organisation, shown.artefact.scope, standing.head.time)
+        return replace(standing, state=replace(standing.state, consent=consent))
+
     async def _decide(self, standing: Standing, request: Request, wish: ReadWish, shown: Shown) -> Decision:
         decision = decide_opened(standing.state, request, shown.scope, standing.head.time)
         try:
-            await self._p.crosscheck.maybe(standing.head, request, wish.consent, shown, decision)
+            # The contract's own `decide` knows consents only; of an emergency it keeps the words that were read.
+            if not isinstance(shown.artefact, EmergencyArtefact):
+                await self._p.crosscheck.maybe(standing.head, request, wish.consent, shown, decision)
         except Difference as e:
             raise No("gate_stopped") from e
         except LedgerSilent as e:
@@ -217,6 +233,7 @@ class Reader:
         standing = self._standing(admitted)
         _refuse_borrowed_name(admitted, wish)
         shown = self._open(wish)
+        standing = await self._resting(standing, shown)
         probe = self._probe(admitted, standing, wish, shown)
         decision = decide_opened(standing.state, probe, shown.scope, standing.head.time)
         if not decision.permit:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from dataclasses import dataclass
 from typing import Protocol
 
 from core.artefact import ConsentArtefact
@@ -38,13 +39,10 @@ class Spender(Protocol):
 
 
 class LedgerSpender:
-    """Spends through the custodian's outbox. ``patience``: longest wait for the ledger, seconds."""
+    """Spends through the custodian's outbox."""
 
-    def __init__(self, sessions: Sessions, ledger: Ledger, view: LedgerView, patience: float) -> None:
-        self._sessions = sessions
-        self._ledger = ledger
-        self._view = view
-        self._patience = patience
+    def __init__(self, writer: LedgerWriter) -> None:
+        self._writer = writer
 
     async def spend(self, artefact: ConsentArtefact, uses: int) -> None:
         """See :class:`Spender`."""
@@ -58,21 +56,44 @@ class LedgerSpender:
         # The key is our own: a second reading that meets the same use must lose to the first, not share its success.
         key = f"spend/{to_hex(artefact.consent)}/{use}/{secrets.token_hex(8)}"
         call = Call("Consent", "spend", {"consent": artefact.consent, "preimage": preimage})
-        operation = await asyncio.to_thread(self._enqueue, key, call)
+        return (await self._writer.settle(key, "consent-spend", call)).state == outbox.SUCCEEDED
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How a write ended: ``state`` of its operation, and in ``detail`` the contract's error where it said no."""
+
+    state: str
+    detail: str
+
+
+class LedgerWriter:
+    """Writes through the custodian's outbox and waits until the ledger has answered. ``patience``: longest wait, seconds."""
+
+    def __init__(self, sessions: Sessions, ledger: Ledger, view: LedgerView, patience: float) -> None:
+        self._sessions = sessions
+        self._ledger = ledger
+        self._view = view
+        self._patience = patience
+
+    async def settle(self, key: str, kind: str, call: Call) -> Settled:
+        """The same ``key`` is the same write. Raises LedgerSilent when it is not settled in time; it goes on all the same."""
+        operation = await asyncio.to_thread(self._enqueue, key, kind, call)
         deadline = time.monotonic() + self._patience
         while time.monotonic() < deadline:
             await self._view.call(lambda: drive(self._sessions, self._ledger))
-            state = await asyncio.to_thread(self._state, operation)
-            if state in (outbox.SUCCEEDED, outbox.FAILED):
-                return state == outbox.SUCCEEDED
+            settled = await asyncio.to_thread(self._state, operation)
+            if settled.state in (outbox.SUCCEEDED, outbox.FAILED):
+                return settled
             await asyncio.sleep(POLL_SECONDS)
-        raise LedgerSilent("ledger_unavailable", "the use was not settled in time")
+        raise LedgerSilent("ledger_unavailable", "the write was not settled in time")
 
-    def _enqueue(self, key: str, call: Call) -> str:
+    def _enqueue(self, key: str, kind: str, call: Call) -> str:
         with self._sessions.begin() as session:
             writing(session)
-            return outbox.enqueue(session, key, "consent-spend", call).id
+            return outbox.enqueue(session, key, kind, call).id
 
-    def _state(self, operation: str) -> str:
+    def _state(self, operation: str) -> Settled:
         with self._sessions() as session:
-            return session.query(Operation.state).filter(Operation.id == operation).scalar() or outbox.FAILED
+            row = session.query(Operation).filter(Operation.id == operation).one_or_none()
+            return Settled(outbox.FAILED, "") if row is None else Settled(row.state, row.detail or "")

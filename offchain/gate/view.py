@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from core.decision import State
+from core.emergency import EmergencyState
 from core.errors import Unavailable
 from core.words import ZERO
 from gateway.ledger.port import Block, Call
@@ -103,6 +104,12 @@ class LedgerView:
             return {c: at.states[caller, c] for c in wanted}
         found = await _told(self._sought.do((head, {(caller, c) for c in wanted})))
         return {c: found.states[caller, c] for c in wanted}
+
+    async def emergency(self, id: bytes, head: Block) -> EmergencyState:
+        """What the ledger holds of an emergency as of ``head``; now, where it keeps no older states. Raises LedgerSilent."""
+        call = Call("Access", "emergencyOf", {"id": id})
+        at = head.hash if self._ledger.info().history else None
+        return EmergencyState.of(await self.call(lambda: self._ledger.read(call, at)))
 
     async def head(self) -> Block:
         """The head, judged as for a read. Raises LedgerSilent."""

@@ -255,6 +255,7 @@ def test_its_tables_are_the_vocabulary() -> None:
         Slots.CONSENT_CONSENTS,
         Slots.DATAINDEX_BATCHES,
         Slots.ACCESS_BATCHES,
+        Slots.ACCESS_EMERGENCIES,
         Slots.IDENTITY_KEYS,
         Slots.IDENTITY_CREDENTIALS,
     )
@@ -276,6 +277,10 @@ LAYOUT = {
     ),
     ("DataIndex", "_batches"): (Slots.DATAINDEX_BATCHES, {"root": (0, 0), "firstSequence": (1, 0), "count": (1, 8)}),
     ("Access", "_batches"): (Slots.ACCESS_BATCHES, {"root": (0, 0), "firstNumber": (1, 0), "count": (1, 8)}),
+    ("Access", "_emergencies"): (
+        Slots.ACCESS_EMERGENCIES,
+        {"organisation": (0, 0), "commitment": (1, 0), "endsAt": (2, 0), "reviewBy": (2, 8), "outcome": (2, 16)},
+    ),
     ("Identity", "_keys"): (Slots.IDENTITY_KEYS, {"x": (0, 0), "y": (1, 0)}),
     ("Identity", "_credentials"): (
         Slots.IDENTITY_CREDENTIALS,

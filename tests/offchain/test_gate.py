@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from core.bundle import checkpoint
 from core.hexes import to_bytes, to_hex
 from core.verify import verify
-from offchain.client import GateRefused
-from tests.offchain.gate_kit import LABORATORY, Bulletin, GateKit, Serving
+from offchain.client import GateClient, GateRefused, Reading
+from tests.offchain.emergencies import signed
+from tests.offchain.gate_kit import LABORATORY, Bulletin, GateKit, Serving, Stored
 from tests.offchain.gate_scene import PATIENT, Scene, patiently
 from tests.support.chains import DoubleChain
 from tests.support.world import World, build_world
@@ -103,6 +105,38 @@ def test_the_bundle_proves_itself_offline(scene: Scene) -> None:
     report = verify(bundle, trust)
     assert report.exit_code == 0, report.text()
     assert all(line.ok for line in report.lines), report.text()
+
+
+def test_the_bundle_of_an_emergency_proves_itself_offline(scene: Scene) -> None:
+    world, stored = scene.world, scene.stored
+    first, second = world.practitioner(world.hospital), world.practitioner(world.hospital)
+    artefact, client = signed(scene, first, second), scene.serving.as_doctor(first)
+    client.open_emergency(artefact)
+    under = {"purpose": "ETREAT", "consent": artefact.consent, "artefact": artefact.to_json()}
+    # Where blocks come by the second, the gate's head is a block older than the one that opened it for a moment.
+    reading = patiently(lambda: _served(client, stored, under), lambda r: r is not None)
+    assert reading is not None
+    bundle = patiently(lambda: client.complete(reading.bundle), lambda b: b["receipt"]["anchor"] is not None)
+    ledger = bundle["ledger"]
+    if world.chain.kind == "memory":
+        assert ledger is None
+        return
+    trust = checkpoint(ledger["chainId"], to_bytes(ledger["ledgerId"]), ledger["contracts"], map(to_bytes, ledger["headers"]))
+    report = verify(bundle, trust)
+    assert report.exit_code == 0, report.text()
+    assert [line.code for line in report.lines if not line.ok] == ["ledger_subject"], "no resident signed"
+    proofs = [p for p in ledger["proofs"] if p["meaning"] != "emergency"]
+    cut = {**bundle, "ledger": {**ledger, "proofs": proofs}}
+    assert verify(cut, trust).exit_code == 3, "without the ledger's word of the emergency it is not shown"
+
+
+def _served(client: GateClient, stored: Stored, under: dict[str, Any]) -> Reading | None:
+    try:
+        return client.read(stored.subject, stored.record, stored.schema, stored.category, **under)
+    except GateRefused as e:
+        if e.code != "no_consent":
+            raise
+        return None
 
 
 def test_only_those_concerned_complete_a_bundle(scene: Scene) -> None:
