@@ -40,6 +40,7 @@ FILES = (
     "decision",
     "bundle",
     "verdicts",
+    "ics23",
 )
 
 

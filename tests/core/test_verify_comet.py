@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from core import verify
 from core.verify import IAVL, Malformed, proved_value
-from tests.core.shared import vectors
+from tests.core.shared import raw, vectors
 from tests.core.test_verify import at, changed, leaves, other
 
 BUNDLE, TRUST = vectors("comet")["bundle"], vectors("comet")["trust"]
@@ -100,92 +99,16 @@ def test_a_forged_state_beside_a_signed_block_is_not_trusted() -> None:
     assert verify.verify({**BUNDLE, "ledger": forged}, TRUST).exit_code == 1
 
 
-# --- an IAVL tree of our own, for what a real bundle has no example of --------------------------------------------
-
-
-def field(number: int, content: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + _varint(len(content)) + content
-
-
-def _varint(n: int) -> bytes:
-    return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + _varint(n >> 7)
-
-
-LEAF = field(3, b"\x08\x01\x18\x01\x20\x01" + field(5, b"\0\x02\x04"))
-
-
-class Tree:
-    """Keys in order, halved again and again. ``steps``: for each key its path from the leaf up, as ICS-23 has it."""
-
-    def __init__(self, keys: list[bytes]) -> None:
-        self.keys = keys
-        self.steps: dict[bytes, bytes] = dict.fromkeys(keys, b"")
-        self.root = self._hash(keys)
-
-    def _hash(self, keys: list[bytes]) -> bytes:
-        if len(keys) == 1:
-            return sha256(b"\0\x02\x04" + _varint(len(keys[0])) + keys[0] + b"\x20" + sha256(b"v" + keys[0]).digest()).digest()
-        half = (len(keys) + 1) // 2
-        left, right = self._hash(keys[:half]), self._hash(keys[half:])
-        head = b"\x02" + _varint(2 * len(keys)) + b"\x04\x20"
-        for key in keys[:half]:
-            self.steps[key] += field(4, b"\x08\x01" + field(2, head) + field(3, b"\x20" + right))
-        for key in keys[half:]:
-            self.steps[key] += field(4, b"\x08\x01" + field(2, head + left + b"\x20"))
-        return sha256(head + left + b"\x20" + right).digest()
-
-    def there(self, key: bytes) -> bytes:
-        return field(1, key) + field(2, b"v" + key) + LEAF + self.steps[key]
-
-    def absent(self, left: bytes | None, right: bytes | None) -> bytes:
-        shown = (field(2, self.there(left)) if left else b"") + (field(3, self.there(right)) if right else b"")
-        return field(2, field(1, b"?") + shown)
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 13])
-def test_what_is_in_a_tree_proves_and_what_is_not_proves_absent(count: int) -> None:
-    tree = Tree([b"k%02d" % n for n in range(count)])
-    for key in tree.keys:
-        assert proved_value(field(1, tree.there(key)), key, IAVL) == (tree.root, b"v" + key)
+def test_stores_prove_what_they_have_and_what_they_have_not() -> None:
+    rows = vectors("ics23")["rows"]
+    assert len(rows) > 100
+    for row in rows:
+        proof, key = raw(row["proof"]), raw(row["key"])
+        if row["root"] is not None:
+            assert proved_value(proof, key, IAVL) == (raw(row["root"]), raw(row["value"])), row["name"]
+            continue
         with pytest.raises(Malformed):
-            proved_value(field(1, tree.there(key)), key + b"x", IAVL)
-    for left, right in zip([None, *tree.keys], [*tree.keys, None], strict=True):
-        between = (left or b"a") + b"x"
-        assert proved_value(tree.absent(left, right), between, IAVL) == (tree.root, b"")
-
-
-def test_absence_needs_true_neighbours() -> None:
-    tree = Tree([b"k%02d" % n for n in range(8)])
-    for left, right, key in (
-        (b"k01", b"k03", b"k02"),  # not beside each other
-        (b"k03", b"k02", b"k02x"),  # the wrong way round
-        (None, b"k01", b"k00"),  # not the first
-        (b"k06", None, b"k07"),  # not the last
-        (b"k02", b"k03", b"k03"),  # it is there
-        (b"k02", b"k03", b"k09"),  # elsewhere
-        (None, None, b"k02"),
-    ):
-        with pytest.raises(Malformed):
-            proved_value(tree.absent(left, right), key, IAVL)
-    stranger = Tree([b"k02", b"k04"])
-    mixed = field(2, field(2, tree.there(b"k02")) + field(3, stranger.there(b"k04")))
-    with pytest.raises(Malformed):
-        proved_value(mixed, b"k03", IAVL)
-
-
-def test_a_node_is_no_leaf_and_a_leaf_is_no_node() -> None:
-    """Else bytes of a value could pass for a tree of their own."""
-    tree = Tree([b"k0", b"k1"])
-    for prefix in (b"\x02\x04\x04", b"\0\x02\x04\x20", b""):
-        leaf = field(3, b"\x08\x01\x18\x01\x20\x01" + field(5, prefix))
-        with pytest.raises(Malformed):
-            proved_value(field(1, field(1, b"k0") + field(2, b"vk0") + leaf + tree.steps[b"k0"]), b"k0", IAVL)
-    for step in (
-        b"\x08\x01" + field(2, b"\0\x02\x04\x20") + field(3, b"\x20" + b"1" * 32),
-        b"\x08\x02" + field(2, b"\x02\x04\x04\x20"),
-    ):
-        with pytest.raises(Malformed):
-            proved_value(field(1, field(1, b"k0") + field(2, b"vk0") + LEAF + field(4, step)), b"k0", IAVL)
+            proved_value(proof, key, IAVL)
 
 
 def test_ed25519_is_that_of_rfc_8032() -> None:

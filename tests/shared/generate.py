@@ -16,6 +16,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent.parent)]
 
 import bundles  # noqa: E402
 import decisions  # noqa: E402
+import trees  # noqa: E402
 import verdicts  # noqa: E402
 
 from core import artefact, crypto, httpsig, ids, merkle  # noqa: E402
@@ -687,7 +688,12 @@ def bundle_file() -> Any:
 
 def verdicts_file() -> Any:
     made = bundles.vector()
-    return verdicts.vector(made["bundle"], made["trust"])
+    comet = json.loads((HERE / "comet.json").read_text("utf-8"))
+    return verdicts.vector(made["bundle"], made["trust"], comet)
+
+
+def ics23_file() -> Any:
+    return {"rows": trees.rows()}
 
 
 def _x(data: bytes) -> str:
@@ -716,6 +722,7 @@ FILES: dict[str, Callable[[], Any]] = {
     "decision": decision_file,
     "bundle": bundle_file,
     "verdicts": verdicts_file,
+    "ics23": ics23_file,
 }
 
 

@@ -17,15 +17,19 @@ OFTEN = 3
 """Of the nodes of storage proofs, which are many and alike, every so-manieth is changed."""
 
 
-def vector(bundle: Any, trust: Any) -> dict[str, Any]:
-    """Content of ``verdicts.json``: rows of edits to ``bundle.json`` with the exit code and one mark a line."""
+def vector(bundle: Any, trust: Any, comet: dict[str, Any]) -> dict[str, Any]:
+    """Content of ``verdicts.json``: rows of edits to ``bundle.json``, and to the ledger part and checkpoint of ``comet.json``,
+    with the exit code and one mark a line."""
     rows = [_row(bundle, trust, edits) for edits in _edits(bundle, trust)]
+    signed = [_row(comet["bundle"], comet["trust"], edits) for edits in _comet_edits(comet["bundle"], comet["trust"])]
     texts = {code: {"zh": zh, "en": en} for code, (zh, en) in verify.TEXTS.items()}
     notes = {code: {"zh": zh, "en": en} for code, (zh, en) in verify.NOT_SHOWN.items()}
     rest = {"zh": verify.RESTS_ON[0], "en": verify.RESTS_ON[1]}
     missing = {"zh": verify.MISSING[0], "en": verify.MISSING[1]}
     words = {"lines": texts, "notShown": notes, "missing": missing, "restsOn": rest}
-    return {"words": words, "order": [code for code, _ in verify._ORDER], "mandatory": sorted(verify.MANDATORY), "rows": rows}
+    return {"words": words, "order": [code for code, _ in verify._ORDER], "mandatory": sorted(verify.MANDATORY), "rows": rows} | {
+        "comet": signed
+    }
 
 
 def apply(documents: dict[str, Any], edits: list[dict[str, Any]]) -> dict[str, Any]:
@@ -72,6 +76,28 @@ def _edits(bundle: Any, trust: Any) -> Iterator[list[dict[str, Any]]]:
         value = _at({"bundle": bundle, "trust": trust}, path)
         yield _edit(path, value=_other(value))
         yield _edit(path, value=ODD[i % len(ODD)])
+
+
+def _comet_edits(bundle: Any, trust: Any) -> Iterator[list[dict[str, Any]]]:
+    """What only a chain of validators has: headers, their signatures, two proofs a word, and whose signatures count."""
+    yield []
+    yield _edit(("trust",), removed=True)
+    yield _edit(("trust", "blocks"), value=list(bundle["ledger"]["headers"]))
+    yield [*_edit(("trust", "validators"), removed=True), *_edit(("trust", "blocks"), value=list(bundle["ledger"]["headers"]))]
+    power = trust["validators"][0]["power"]
+    for others in (power // 2, 2 * power):
+        yield _edit(("trust", "validators"), value=[*trust["validators"], {"key": "0x" + "00" * 31 + "07", "power": others}])
+    parts = (("bundle", "ledger"), bundle["ledger"]), (("trust",), trust)
+    for path in (path for root, document in parts for path in _members(document, root)):
+        if "storage" not in path or path[-1] == "storage":
+            yield _edit(path, removed=True)
+    for i, path in enumerate(path for root, document in parts for path in _leaves(document, root)):
+        odd = ODD[i // OFTEN % len(ODD)]
+        yield _edit(path, value=odd if i % OFTEN == 0 else _other(_at({"bundle": bundle, "trust": trust}, path)))
+    for block, commit in bundle["ledger"]["commits"].items():
+        few = commit["signatures"][:1]
+        for shown in (few, few * 4, commit["signatures"][:3]):
+            yield _edit(("bundle", "ledger", "commits", block, "signatures"), value=shown)
 
 
 def _own(bundle: Any) -> Iterator[list[dict[str, Any]]]:

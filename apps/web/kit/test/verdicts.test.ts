@@ -2,14 +2,22 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { check, checkTexts, CODES, MANDATORY } from '../src/check'
+import { fromHex } from '../src/bytes'
+import { IAVL, provedValue } from '../src/check/ics23'
 import lines from '../src/check/lines.json'
-import { parseJson, type Value } from '../src/check/read'
+import { Malformed, parseJson, type Value } from '../src/check/read'
 
 const read = (name: string): string => readFileSync(new URL(`../../../../tests/shared/${name}.json`, import.meta.url), 'utf8')
+interface Row {
+  edits: { path: string; value?: unknown; removed?: boolean }[]
+  exit: number
+  lines: string
+}
 const verdicts = JSON.parse(read('verdicts')) as {
   order: string[]
   mandatory: string[]
-  rows: { edits: { path: string; value?: unknown; removed?: boolean }[]; exit: number; lines: string }[]
+  rows: Row[]
+  comet: Row[]
 }
 const MARK = new Map<boolean | null, string>([
   [true, '+'],
@@ -18,8 +26,8 @@ const MARK = new Map<boolean | null, string>([
 ])
 
 /** The edits of a row made to fresh documents; a value travels as JSON text, so that 1.5 and 1 stay what they are. */
-function edited(edits: (typeof verdicts.rows)[number]['edits']): { [key: string]: Value } {
-  const made = parseJson(read('bundle')) as { [key: string]: Value }
+function edited(file: string, edits: Row['edits']): { [key: string]: Value } {
+  const made = parseJson(read(file)) as { [key: string]: Value }
   for (const { path, value, removed } of edits) {
     const way = path.split('/')
     const last = way.pop()!
@@ -38,10 +46,13 @@ describe('verdicts.json', () => {
     expect([...MANDATORY].sort()).toEqual(verdicts.mandatory)
   })
 
-  it(`agrees on all ${verdicts.rows.length} bundles`, () => {
-    expect(verdicts.rows.length).toBeGreaterThan(500)
-    const differing = verdicts.rows.flatMap((row) => {
-      const { bundle, trust } = edited(row.edits)
+  it.each([
+    ['bundle', verdicts.rows, 500],
+    ['comet', verdicts.comet, 200],
+  ] as const)('agrees on all changed copies of %s', (file, rows, least) => {
+    expect(rows.length).toBeGreaterThan(least)
+    const differing = rows.flatMap((row) => {
+      const { bundle, trust } = edited(file, row.edits)
       const report = check(bundle!, trust)
       const lines = report.lines.map((line) => MARK.get(line.ok)).join('')
       return report.exit === row.exit && lines === row.lines
@@ -49,6 +60,20 @@ describe('verdicts.json', () => {
         : [{ edits: row.edits, ours: [report.exit, lines], theirs: [row.exit, row.lines] }]
     })
     expect(differing).toEqual([])
+  })
+})
+
+describe('ics23.json', () => {
+  const rows = (
+    JSON.parse(read('ics23')) as { rows: { name: string; proof: string; key: string; root: string | null; value: string }[] }
+  ).rows
+  it('proves what a tree has and what it has not', () => {
+    expect(rows.length).toBeGreaterThan(100)
+    for (const { name, proof, key, root, value } of rows) {
+      const ask = () => provedValue(fromHex(proof), fromHex(key), IAVL)
+      if (root === null) expect(ask, name).toThrow(Malformed)
+      else expect(ask(), name).toEqual({ root: fromHex(root), value: fromHex(value) })
+    }
   })
 })
 

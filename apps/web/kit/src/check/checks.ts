@@ -8,7 +8,9 @@ import { REASONS } from '../decision'
 import { leafHash, rootFromPath, treeRoot } from '../merkle'
 import { canonicalBytes } from '../canonical'
 import { codeNumber, decideShown, elements, reasonNumber, scopeWords } from './decide'
-import { mapping, readEvidence, SLOTS, unpack, type Evidence } from './evidence'
+import { signedBlocks } from './comet'
+import { mapping, SLOTS, unpack, type Evidence } from './evidence'
+import { readEvidence } from './ledger'
 import {
   amount,
   at,
@@ -337,11 +339,12 @@ function ledgerTime(s: Subject): boolean {
   return same(header.time, at(shown, 'time')) && same(header.height, at(shown, 'height'))
 }
 
-/** Blocks that the checkpoint names, and their parents as far as headers are shown. */
+/** Blocks that the checkpoint names or its validators signed, and their parents as far as headers are shown. */
 function reached(s: Subject, trust: Value): Set<string> {
   const found = new Set<string>()
-  for (const named of hexList(at(trust, 'blocks'), 32, MOST_BLOCKS))
-    for (let block: string | undefined = toHex(named); block && !found.has(block); block = s.evidence.headers.get(block)?.parent)
+  const named = hexList(at(trust, 'blocks'), 32, MOST_BLOCKS).map((block): string => toHex(block))
+  for (const first of [...named, ...signedBlocks(s.evidence, trust)])
+    for (let block: string | undefined = first; block && !found.has(block); block = s.evidence.headers.get(block)?.parent)
       found.add(block)
   return found
 }
@@ -356,7 +359,7 @@ function trusted(s: Subject): boolean {
   const used = new Set(evidence.proved.map((p) => p.contract))
   if (![...used].every((name) => same(at(ledger, 'contracts', name), at(trust, 'contracts', name)))) return false
   const known = reached(s, trust)
-  if (![s.block, ...evidence.proved.map((p) => p.block)].every((block) => known.has(block))) throw new Missing()
+  if (![s.block, ...evidence.resting].every((block) => known.has(block))) throw new Missing()
   const contract = leftPadded(hex(at(ledger, 'contracts', 'Consent'), 20))
   const domain = sm3(concat(kindWord('healthtrust/domain/v1'), hex(at(ledger, 'ledgerId')), contract))
   return s.artefact === null || equal(hex(at(s.artefact, 'message'), null).slice(32, 64), domain)
