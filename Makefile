@@ -18,7 +18,7 @@ STAMPS := .cache/stamps
 PAGE_SOURCES := $(shell find apps/web -type f \( -name '*.ts' -o -name '*.vue' -o -name '*.css' -o -name '*.html' -o -name '*.json' \) \
 	-not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null) core/vocabulary.json
 CONTRACT_SOURCES := $(shell find contracts/src contracts/test contracts/script -type f \( -name '*.sol' -o -name '*.py' -o -name '*.*js' \) 2>/dev/null)
-GO_SOURCES := network/versions.toml $(shell find network/*/build network/evm/validator chaincode -type f \( -name '*.go' -o -name 'go.*' \) 2>/dev/null)
+GO_SOURCES := network/versions.toml $(shell find network/*/build network/evm/validator network/helm chaincode -type f \( -name '*.go' -o -name 'go.*' \) 2>/dev/null)
 
 .PHONY: help demo test test-networks test-fast check format bench docs lock clean
 help: ## this list
@@ -34,7 +34,7 @@ test-networks: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/binaries ## the test
 	@tools/test.sh networks
 
 test-fast: $(STAMPS)/test $(STAMPS)/contracts ## the tests that need no node, no browser, no PostgreSQL
-	@$(VENV)/pytest -n 2 -m "not node and not validators and not fabric and not postgres and not browser and not slow"
+	@$(VENV)/pytest -n 2 -m "not node and not validators and not fabric and not helm and not postgres and not browser and not slow"
 
 check: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/npm $(STAMPS)/go ## format, lint, strict types, import rule, pages' types, chaincode
 	@$(VENV)/ruff format --check .

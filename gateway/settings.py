@@ -1,7 +1,9 @@
 """Every setting of every process, in one object.
 
-Values come from, strongest first: arguments, environment (``HEALTHTRUST_…``, nested with ``__``), ``<home>/settings.toml``, the
-defaults below (the embedded profile). ``docs/settings.md`` is generated from this file and a test keeps it true.
+Values come from, strongest first: arguments, environment (``HEALTHTRUST_…``, nested with ``__``), files of
+``$CREDENTIALS_DIRECTORY`` named like the variables (systemd's ``LoadCredential``, a container's secrets),
+``<home>/settings.toml``, the defaults below (the embedded profile). ``docs/settings.md`` is generated from this file and a test
+keeps it true.
 """
 
 from __future__ import annotations
@@ -13,7 +15,13 @@ from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import BaseModel, Field, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 
 def default_home() -> Path:
@@ -199,7 +207,9 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         given = init_settings().get("home")
         toml = (Path(str(given)).expanduser() if given else default_home()) / "settings.toml"
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=toml)
+        folder = os.environ.get("CREDENTIALS_DIRECTORY")
+        credentials = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
+        return init_settings, env_settings, *credentials, TomlConfigSettingsSource(settings_cls, toml_file=toml)
 
     @model_validator(mode="after")
     def _place_ports(self) -> Settings:

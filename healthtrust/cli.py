@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from core.errors import ForPeople
 from gateway.settings import default_home, load
 from healthtrust import network, supervisor
+from healthtrust.deploy import cli as deploy
 
 if TYPE_CHECKING:
     from healthtrust.platform import Platform
@@ -22,6 +23,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 mirror_app = typer.Typer(no_args_is_help=True, help="The copy of the chain in SQL: follow, rebuild, compare.")
 app.add_typer(mirror_app, name="mirror")
 app.add_typer(network.app, name="network")
+app.add_typer(deploy.app, name="deploy")
 
 
 class ImportGroup(TyperGroup):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from gateway.settings import Settings
+from gateway.settings import GateSettings, Settings
 from healthtrust.supervisor import Service, Supervisor, SupervisorError, python
 
 PAGES = {"resident": "居民 resident", "doctor": "医生 doctor", "auditor": "审计 auditor", "verify": "核对证明 verify"}
@@ -114,23 +114,52 @@ def node(settings: Settings) -> Service:
     )
 
 
-def services(settings: Settings) -> list[Service]:
+@dataclass(frozen=True)
+class Process:
+    """One process of a member's own, wherever it runs. ``module``: what Python is told after ``-m``. ``host``, ``port``: where it
+    listens; port 0: it does not. ``live``: path that answers 200 while the process is well (empty: it listens, no more is known);
+    ``ready``: path that does only while it can do its work. ``url``: what clients use."""
+
+    name: str
+    about: str
+    module: tuple[str, ...]
+    host: str = ""
+    port: int = 0
+    live: str = ""
+    ready: str = ""
+    url: str = ""
+    workers: int = 1
+
+
+def processes(settings: Settings) -> list[Process]:
     """Everything that reads the node: gateway, worker, mirror, one gate a custodian; the collector where there is an inbox."""
-    env = environment(settings)
-    gateway = settings.gateway
-    server = python("-m", "healthtrust.serve")
+    own, serve = settings.gateway, "healthtrust.serve"
+    live, ready = "/api/v1/health", "/api/v1/ready"
     return [
-        Service("gateway", (*server, "gateway"), answers(f"http://{gateway.host}:{gateway.port}/api/v1/health"), env),
-        Service("worker", python("-m", "gateway.worker"), lambda: True, env),
-        Service("mirror", python("-m", "mirror"), lambda: True, env),
-        *([Service("collector", python("-m", "healthtrust.collector"), lambda: True, env)] if _collects(settings) else []),
-        *(
-            Service(
-                f"gate-{gate.code}", (*server, "gate", gate.code), answers(f"http://{gate.host}:{gate.port}/gate/v1/health"), env
-            )
-            for gate in settings.gates
-        ),
+        Process("gateway", "gateway and pages", (serve, "gateway"), own.host, own.port, live, ready, own.public_url, own.workers),
+        Process("worker", "outbox, schedules and notices", ("gateway.worker",)),
+        Process("mirror", "mirror of the chain", ("mirror",)),
+        *([Process("collector", "deliveries of the sources", ("healthtrust.collector",))] if _collects(settings) else []),
+        *(_gate(gate) for gate in settings.gates),
     ]
+
+
+def _gate(gate: GateSettings) -> Process:
+    name, module = f"gate-{gate.code}", ("healthtrust.serve", "gate", gate.code)
+    about, ready = f"release gate of {gate.code}", "/gate/v1/health"
+    return Process(name, about, module, gate.host, gate.port, "", ready, gate.public_url, gate.workers)
+
+
+def services(settings: Settings) -> list[Service]:
+    """The same under the supervisor of this machine."""
+    env = environment(settings)
+    return [Service(p.name, python("-m", *p.module), _well(p), env) for p in processes(settings)]
+
+
+def _well(process: Process) -> Callable[[], bool]:
+    if not process.port:
+        return lambda: True
+    return answers(f"http://{process.host}:{process.port}{process.live or process.ready}")
 
 
 def _collects(settings: Settings) -> bool:

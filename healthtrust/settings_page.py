@@ -13,7 +13,8 @@ from gateway.settings import Settings
 HEAD = """# Settings
 
 Generated from `gateway/settings.py` by `make docs`; do not edit.
-Strongest first: command line, environment, `<home>/settings.toml`, default.
+Strongest first: command line, environment, `$CREDENTIALS_DIRECTORY`, `<home>/settings.toml`, default.
+In `$CREDENTIALS_DIRECTORY` (systemd's LoadCredential, a container's secrets) a file named like the variable holds the value.
 Nested names use two underscores in the environment: `HEALTHTRUST_LEDGER__URL=http://…`.
 
 | setting | environment | default | what it does |

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from gateway.settings import Settings
 from healthtrust import supervisor
-from healthtrust.platform import answers, node_answers
+from healthtrust.platform import Process, answers, node_answers, processes
 
 
 def report(settings: Settings) -> dict[str, Any]:
     """Parts with their process and readiness, as plain data; ``ready`` says whether all of it is."""
     state = supervisor.running(settings.home)
-    processes: dict[str, int] = state["services"] if state else {}
-    gateway = settings.gateway
-    checks = {
-        "node": node_answers(settings),
-        "gateway": answers(f"http://{gateway.host}:{gateway.port}/api/v1/ready"),
-        "worker": lambda: "worker" in processes,
-        "mirror": lambda: "mirror" in processes,
-        **({"collector": lambda: "collector" in processes} if any(g.inbox for g in settings.gates) else {}),
-        **{f"gate-{g.code}": answers(f"http://{g.host}:{g.port}/gate/v1/health") for g in settings.gates},
-    }
-    parts = {name: {"process": processes.get(name), "ready": bool(state) and check()} for name, check in checks.items()}
+    pids: dict[str, int] = state["services"] if state else {}
+    checks = {"node": node_answers(settings), **{p.name: _check(p, pids) for p in processes(settings)}}
+    parts = {name: {"process": pids.get(name), "ready": bool(state) and check()} for name, check in checks.items()}
     return {
         "home": str(settings.home),
         "running": state is not None,
@@ -30,6 +23,12 @@ def report(settings: Settings) -> dict[str, Any]:
         "ready": all(part["ready"] for part in parts.values()),
         "parts": parts,
     }
+
+
+def _check(process: Process, pids: dict[str, int]) -> Callable[[], bool]:
+    if not process.port:
+        return lambda: process.name in pids
+    return answers(f"http://{process.host}:{process.port}{process.ready}")
 
 
 def text(found: dict[str, Any]) -> str:

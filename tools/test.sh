@@ -21,15 +21,16 @@ stage() { # stage NAME COMMAND...   runs a test runner, adds up its closing line
 py=.venv/bin/pytest
 case ${1:-embedded} in
 embedded)
-  stage "pure and in-memory" $py -n 2 -m "not node and not validators and not fabric and not postgres and not browser and not slow"
+  stage "pure and in-memory" $py -n 2 -m "not node and not validators and not fabric and not helm and not postgres and not browser and not slow"
   stage "chaincode" .venv/bin/python tools/go_tests.py
   stage "pages (unit)" npm test --silent
-  stage "real node, PostgreSQL, faults" $py -n 2 --dist loadfile -m "(node or postgres or slow) and not browser and not validators and not fabric"
+  stage "real node, PostgreSQL, faults" $py -n 2 --dist loadfile -m "(node or postgres or slow) and not browser and not validators and not fabric and not helm"
   stage "browser journeys" $py -m browser
   ;;
 networks)
   stage "EVM validators" $py -m validators
   stage "Fabric network" $py -m fabric
+  stage "Helm chart" $py -m helm
   ;;
 *) echo "unknown: $1 (embedded or networks)" >&2; exit 2 ;;
 esac
