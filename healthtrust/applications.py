@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import structlog
 from fastapi import FastAPI, Request
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
@@ -15,10 +16,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import PathLike, StaticFiles
 from starlette.types import Scope
 
+from core import crypto
 from gateway.identity.caller import ADMINISTRATOR, ROLE_AUDITOR
-from gateway.settings import load
+from gateway.settings import Settings, load
 from healthtrust.platform import PAGES
 
+log = structlog.get_logger("serve")
 PAGES_ROOT = Path(__file__).parents[1] / "apps" / "web"
 SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
@@ -50,12 +53,12 @@ class Pages(StaticFiles):
 
 def gateway() -> FastAPI:
     """REST, mirror API and pages in one application."""
-    from gateway.app import PREFIX, create_app
-    from mirror.router import router
+    from gateway.app import create_app
 
     settings = load()
     app = create_app(settings)
-    app.include_router(router(settings, auditors_only, app.state.gateway.ledger), prefix=PREFIX)
+    _say_engine()
+    mirrored(app, settings)
     for page in PAGES:
         built = PAGES_ROOT / page / "dist"
         if built.is_dir():
@@ -66,6 +69,17 @@ def gateway() -> FastAPI:
         return RedirectResponse("/resident/")
 
     return app
+
+
+def mirrored(app: FastAPI, settings: Settings) -> None:
+    """Put the routes over the mirror beside the gateway's."""
+    from gateway.app import PREFIX
+    from healthtrust import asof
+    from mirror.router import open_live, router
+
+    live = open_live(settings)
+    app.include_router(router(live, auditors_only, app.state.gateway.ledger), prefix=PREFIX)
+    app.include_router(asof.routes(live), prefix=PREFIX)
 
 
 def auditors_only(request: Request) -> None:
@@ -81,4 +95,11 @@ def gate() -> Starlette:
     """The release gate named by ``HEALTHTRUST_GATE``."""
     from offchain.gate.app import create_app
 
-    return create_app(load(), os.environ["HEALTHTRUST_GATE"])
+    app = create_app(load(), os.environ["HEALTHTRUST_GATE"])
+    _say_engine()
+    return app
+
+
+def _say_engine() -> None:
+    """Log what does the cryptography of this worker: also loads it, before the first request."""
+    log.info("crypto engine", engine=crypto.engine().name)

@@ -64,19 +64,7 @@ class Custody:
 
         ``key``: idempotency key. Never write past the outbox with its account: the gate sends from the same one.
         """
-        with self.sessions.begin() as session:
-            id = outbox.enqueue(session, key, kind, call).id
-        deadline = time.monotonic() + ANCHOR_SECONDS
-        while time.monotonic() < deadline:
-            outbox.work(self.sessions, self.ledger)
-            with self.sessions() as session:
-                found = session.scalars(select(outbox.Operation).where(outbox.Operation.id == id)).one()
-            if found.state == outbox.SUCCEEDED:
-                return
-            if found.state == outbox.FAILED:
-                raise LedgerError(Reason.REJECTED, "commit", found.transaction, found.detail)
-            time.sleep(0.1)
-        raise LedgerError(Reason.TIMEOUT, "commit", detail=f"operation {id} is stored and will be sent; look again later")
+        put(self.sessions, self.ledger, key, kind, call)
 
     def publish(self, client: IndexClient) -> int:
         """Hand anchored batches to the central index; how many."""
@@ -90,6 +78,23 @@ class Holdings:
     party: Party
     records: Custodian
     anchorer: Anchorer
+
+
+def put(sessions: outbox.Sessions, ledger: Ledger, key: str, kind: str, call: Call) -> None:
+    """One write through an outbox, and wait until the ledger holds it. ``key``: idempotency key. Raises LedgerError."""
+    with sessions.begin() as session:
+        id = outbox.enqueue(session, key, kind, call).id
+    deadline = time.monotonic() + ANCHOR_SECONDS
+    while time.monotonic() < deadline:
+        outbox.work(sessions, ledger)
+        with sessions() as session:
+            found = session.scalars(select(outbox.Operation).where(outbox.Operation.id == id)).one()
+        if found.state == outbox.SUCCEEDED:
+            return
+        if found.state == outbox.FAILED:
+            raise LedgerError(Reason.REJECTED, "commit", found.transaction, found.detail)
+        time.sleep(0.1)
+    raise LedgerError(Reason.TIMEOUT, "commit", detail=f"operation {id} is stored and will be sent; look again later")
 
 
 @contextmanager

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import artefact, keyfile
+from core import artefact, keyfile, merkle
 from core.errors import Malformed
 from core.hexes import to_bytes, to_hex
+from core.live import Section
+from core.receipt import salted_leaf
 from core.scope import Grantee, Scope
 from core.vocabulary import category_number, purpose_number
 from gateway.client import GatewayClient, Key
@@ -81,3 +84,51 @@ def follow(settings: Settings, key: Key, identifier: str) -> dict[str, Any]:
         client.log_in(key)
         life: dict[str, Any] = client.call("GET", f"/mirror/trace/{identifier}")
         return life
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An answer to "who could read", and which of its proofs hold here: all lines together, and each reading."""
+
+    answer: dict[str, Any]
+    lines_proved: bool
+    readings_proved: list[bool]
+
+    @property
+    def holds(self) -> bool:
+        """Everything that is on the ledger is proved; a reading of the last seconds may not be there yet."""
+        return self.lines_proved and all(
+            ok for ok, r in zip(self.readings_proved, self.answer["readings"], strict=True) if r["proof"]
+        )
+
+
+def who_could_read(
+    settings: Settings, key: Key, identifier: str, height: int | None, time: int | None, artefacts: Iterable[Path]
+) -> Judged:
+    """An auditor asks who could read a record (or a person's records) at a moment; the proofs are checked here."""
+    shown = [json.loads(path.read_text("utf-8")) for path in artefacts]
+    body = {"identifier": identifier, "height": height, "time": time, "artefacts": shown}
+    with GatewayClient(settings.gateway.public_url) as client:
+        client.log_in(key)
+        answer: dict[str, Any] = client.call("POST", "/audit/as-of", body=body)
+    return judged(answer)
+
+
+def judged(answer: dict[str, Any]) -> Judged:
+    """Check an answer's proofs against the root and the batch roots it names."""
+    section = Section.from_json(answer["section"])
+    try:
+        section.check(to_bytes(answer["root"]), section.size)
+        listed = [line["consent"] for line in answer["lines"]] == [to_hex(leaf.consent.consent) for leaf in section.leaves]
+    except Malformed:
+        listed = False
+    return Judged(answer, listed, [_reading_holds(reading) for reading in answer["readings"]])
+
+
+def _reading_holds(reading: dict[str, Any]) -> bool:
+    proof = reading["proof"]
+    if proof is None:
+        return False
+    leaf = merkle.leaf_hash(salted_leaf(to_bytes(proof["salt"]), reading["receipt"].encode()))
+    path = [to_bytes(h) for h in proof["hashes"]]
+    return merkle.verify_inclusion(leaf, proof["leafIndex"], proof["treeSize"], path, to_bytes(proof["root"]))

@@ -103,6 +103,17 @@ def agreement(live: Live, heights: int = HEIGHTS_SHOWN) -> Agreement:
     return Agreement(stands, at, [_member(o, judged) for o in sorted({s.organisation for s in judged})])
 
 
+def said_of(live: Live, block: Held) -> dict[str, Any]:
+    """What was said of one block, and this mirror's statement of it; ``near``: heights before and after that were spoken of."""
+    with live.database.read() as connection:
+        rows = [(_height(row), row) for row in connection.execute(_statements())]
+        said = [_said(connection, height, row) for height, row in rows if height == block.height]
+    heights = {height for height, _ in rows}
+    before = max((h for h in heights if h < block.height), default=None)
+    after = min((h for h in heights if h > block.height), default=None)
+    return {**asdict(_at(live, block.height, [_judged(live, s, block) for s in said], block)), "near": [before, after]}
+
+
 def _statements() -> sa.Select[Any]:
     c, e = EVIDENCE.table.c, EVENT.table.c
     kinds = c.kind.between(attestation.AT + bytes(8), attestation.AT + b"\xff" * 8)

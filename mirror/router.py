@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import structlog
@@ -14,8 +15,10 @@ from core.errors import Malformed, Unavailable
 from gateway.ledger.port import Ledger
 from gateway.settings import Settings
 from mirror import compare, query, trace
+from mirror.agreement import HEIGHTS_SHOWN, agreement
 from mirror.authorisations import standing
 from mirror.database import Database, DatabaseBroken, DatabaseUnavailable
+from mirror.live import Live
 from mirror.status import status_of
 
 log = structlog.get_logger("mirror")
@@ -32,6 +35,16 @@ class MirrorAway(Unavailable):
     default_en = "The mirror's database cannot be asked now. Try again later; if it lasts, an operator reads the mirror's log."
 
 
+@contextmanager
+def answering() -> Iterator[None]:
+    """The database's errors as refusals."""
+    try:
+        yield
+    except (DatabaseUnavailable, DatabaseBroken) as e:
+        log.error("cannot answer", error=str(e))  # noqa: TRY400 - the message says what to do, a trace does not
+        raise MirrorAway from e
+
+
 class MirrorRoute(APIRoute):
     """A route whose database failures are refusals."""
 
@@ -40,22 +53,25 @@ class MirrorRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def answered(request: Request) -> Response:
-            try:
+            with answering():
                 return await handle(request)
-            except (DatabaseUnavailable, DatabaseBroken) as e:
-                log.error("cannot answer", error=str(e))  # noqa: TRY400 - the message says what to do, a trace does not
-                raise MirrorAway from e
 
         return answered
 
 
-def router(settings: Settings, require_auditor: Callable[..., Any], ledger: Ledger | None = None) -> APIRouter:
+def open_live(settings: Settings) -> Live:
+    """The mirror these settings name, with the trees of its blocks."""
+    database = Database(settings.mirror_database())
+    database.prepare()
+    return Live(database)
+
+
+def router(live: Live, require_auditor: Callable[..., Any], ledger: Ledger | None = None) -> APIRouter:
     """Routes under ``/mirror``. ``require_auditor``: a FastAPI dependency that raises unless the caller is an auditor;
     ``ledger``: the server's own connection, for the lag. Answers HealthTrustError subclasses as errors; the server turns them
     into problem+json."""
     routes = APIRouter(prefix="/mirror", tags=["mirror"], dependencies=[Depends(require_auditor)], route_class=MirrorRoute)
-    database = Database(settings.mirror_database())
-    database.prepare()
+    database = live.database
 
     @routes.get("/status")
     def status() -> dict[str, Any]:
@@ -75,6 +91,11 @@ def router(settings: Settings, require_auditor: Callable[..., Any], ledger: Ledg
     def authorisations(height: int | None = None) -> dict[str, Any]:
         """What is authorised as of a block, as one hash that does not depend on the ledger."""
         return standing(database, height).json()
+
+    @routes.get("/agreement")
+    def agreement_of_mirrors(heights: Annotated[int, Query(ge=1, le=200)] = HEIGHTS_SHOWN) -> dict[str, Any]:
+        """Which organisations' mirrors agree at which of the newest heights that were spoken of, and where one says otherwise."""
+        return agreement(live, heights).json()
 
     @routes.get("/trace/{identifier}")
     def trace_identifier(identifier: str, also: Some) -> dict[str, Any]:

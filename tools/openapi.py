@@ -10,11 +10,11 @@ import warnings
 from pathlib import Path
 
 from core import crypto
-from gateway.app import PREFIX, create_app
+from gateway.app import create_app
 from gateway.ledger.memory.chain import MemoryChain
 from gateway.ledger.memory.ledger import MemoryLedger
 from gateway.settings import Settings
-from mirror.router import router
+from healthtrust.applications import mirrored
 
 
 def document(home: Path) -> dict[str, object]:
@@ -24,7 +24,7 @@ def document(home: Path) -> dict[str, object]:
     public = crypto.sm2_public(one)
     somebody = (one, one, 1, public[:32], public[32:], "0x" + "01" * 20)
     app = create_app(settings, MemoryLedger(MemoryChain("openapi", somebody)))
-    app.include_router(router(settings, lambda: None), prefix=PREFIX)
+    mirrored(app, settings)
     return app.openapi()
 
 

@@ -14,7 +14,7 @@ from core.errors import HealthTrustError
 from gateway.settings import Settings
 from mirror.compare import digest_at
 from mirror.loop import Follower
-from mirror.router import router
+from mirror.router import open_live, router
 from tests.mirror.support import follower, told
 
 
@@ -38,12 +38,12 @@ def client(live: Follower, tmp_path: Path) -> Iterator[TestClient]:
     settings = Settings(home=tmp_path, mirror={"database": live.database.engine.url.render_as_string(hide_password=False)})
     app = FastAPI()
     app.add_exception_handler(HealthTrustError, refused)
-    app.include_router(router(settings, require_auditor, live.ledger))
+    app.include_router(router(open_live(settings), require_auditor, live.ledger))
     with TestClient(app, headers={"authorization": "auditor"}) as client:
         yield client
 
 
-@pytest.mark.parametrize("path", ["status", "compare?at=1:00", "trace/" + "11" * 32, "tables/event"])
+@pytest.mark.parametrize("path", ["status", "compare?at=1:00", "agreement", "trace/" + "11" * 32, "tables/event"])
 def test_only_auditors(path: str, client: TestClient) -> None:
     assert client.get(f"/mirror/{path}").status_code == 200
     assert client.get(f"/mirror/{path}", headers={"authorization": "doctor"}).status_code == 403
@@ -85,7 +85,7 @@ def test_tables_and_trace(client: TestClient) -> None:
     assert client.get("/mirror/tables/nothing").json()["code"] == "table_unknown"
 
 
-@pytest.mark.parametrize("path", ["status", "compare?at=1:00", "trace/" + "11" * 32, "tables/event"])
+@pytest.mark.parametrize("path", ["status", "compare?at=1:00", "agreement", "trace/" + "11" * 32, "tables/event"])
 def test_a_database_that_fails_is_a_refusal(
     path: str, client: TestClient, live: Follower, capsys: pytest.CaptureFixture[str]
 ) -> None:
