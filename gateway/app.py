@@ -16,6 +16,7 @@ from gateway.assembly import build_gateway
 from gateway.audit.endpoints import routes as audit
 from gateway.chain.endpoints import routes as chain
 from gateway.consent.endpoints import routes as consents
+from gateway.emergency.endpoints import routes as emergencies
 from gateway.evidence.endpoints import routes as evidence
 from gateway.http import BodyLimit, Observe
 from gateway.identity.endpoints import credential_routes
@@ -42,6 +43,7 @@ ROUTERS = (
     index,
     consents,
     access,
+    emergencies,
     receipts,
     evidence,
     audit,

@@ -24,7 +24,7 @@ import httpx
 from pydantic import BaseModel, TypeAdapter
 
 from core import artefact as artefacts
-from core import crypto, httpsig
+from core import crypto, emergency, httpsig
 from core.artefact import ConsentArtefact
 from core.canonical import canonical
 from core.errors import ForPeople
@@ -36,6 +36,7 @@ from gateway.alliance.schemas import AllianceOut, OrganisationOut
 from gateway.audit.schemas import LifeOut
 from gateway.chain.schemas import BlockOut, LedgerOut, ReadyOut, TransactionOut
 from gateway.consent.schemas import ConsentOut, ConsentPage, PrepareOut, PreviewOut, RecipientOut, SealedArtefact
+from gateway.emergency.schemas import EmergencyForSigners, EmergencyPage, SignersPage
 from gateway.evidence.schemas import EvidencePage
 from gateway.identity.registry import ACTIVE, CUSTODIAN, Registries
 from gateway.identity.schemas import CredentialOut, DirectoryOut, EnrolmentOut, LookupOut, PatientCodeOut, SubjectKeyOut
@@ -481,6 +482,33 @@ class GatewayClient:
             "time": int(time.time()),
         }
         return self._post(Accepted, f"/access-requests/{id}/answer", self._signed_document(document))
+
+    # emergencies
+
+    def begin_emergency(self, scope: Scope, reason: str, minutes: int) -> EmergencyForSigners:
+        """Practitioner: begin a reading without the resident; somebody else of the organisation has to confirm it."""
+        seed, domain = secrets.token_bytes(32), to_bytes(self.ledger().domains["Access"])
+        message = emergency.prepare(scope, seed, reason, minutes, domain).pack()
+        signature = to_hex(crypto.sm2_sign(self._own_key().private, message))
+        body = {"scope": scope.to_document(), "seed": to_hex(seed), "reason": reason, "minutes": minutes, "signature": signature}
+        return self._post(EmergencyForSigners, "/emergencies", body)
+
+    def confirm_emergency(self, begun: EmergencyForSigners) -> EmergencyForSigners:
+        """Practitioner: sign as the second person; the organisation's gate puts it on the ledger (``opening``)."""
+        signature = to_hex(crypto.sm2_sign(self._own_key().private, to_bytes(begun.message or "", None)))
+        return self._post(EmergencyForSigners, f"/emergencies/{begun.id}/confirmation", {"signature": signature})
+
+    def staff_emergencies(self) -> list[EmergencyForSigners]:
+        """Practitioner: what waits for a second person, and what the caller signed."""
+        return self._get(SignersPage, "/emergencies/staff").items
+
+    def emergencies(self) -> EmergencyPage:
+        """Resident: those about them. Auditor: all."""
+        return self._get(EmergencyPage, "/emergencies")
+
+    def review_emergency(self, id: str, outcome: str) -> Accepted:
+        """Auditor: ``justified`` or ``unjustified``."""
+        return self._post(Accepted, f"/emergencies/{id}/review", {"outcome": outcome})
 
     def _signed_document(self, document: dict[str, Any]) -> dict[str, Any]:
         signature = crypto.sm2_sign(self._own_key().private, canonical(document))

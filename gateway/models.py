@@ -6,6 +6,7 @@ from gateway.access import models as access
 from gateway.alliance import models as alliance
 from gateway.consent import models as consent
 from gateway.database import Base
+from gateway.emergency import models as emergency
 from gateway.evidence import models as evidence
 from gateway.identity import models as identity
 from gateway.index import models as index
@@ -20,6 +21,7 @@ __all__ = [
     "access",
     "alliance",
     "consent",
+    "emergency",
     "evidence",
     "identity",
     "index",

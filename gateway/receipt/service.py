@@ -81,14 +81,14 @@ def _is_known(row: dict[str, Any], known: dict[int, tuple[bytes, bytes]]) -> boo
 
 
 def _tell(ctx: Context, rows: list[dict[str, Any]]) -> None:
-    """One notice a reader and subject, however many records were read."""
-    read: dict[tuple[bytes, bytes], int] = {}
+    """One notice a reader and subject, however many records were read; of emergency treatment one of its own."""
+    read: dict[tuple[bytes, bytes, bool], int] = {}
     for row in rows:
         if row["outcome"] == "permit" and row["requester"] != row["subject"]:
-            pair = (row["subject"], row["requester"])
-            read[pair] = read.get(pair, 0) + 1
-    for (subject, requester), count in read.items():
-        data = {"practitioner": to_hex(requester), "store": ctx.caller.id, "count": count}
+            kind = (row["subject"], row["requester"], json.loads(row["receipt"])["purpose"] == "ETREAT")
+            read[kind] = read.get(kind, 0) + 1
+    for (subject, requester, emergency), count in read.items():
+        data = {"practitioner": to_hex(requester), "store": ctx.caller.id, "count": count, "emergency": emergency}
         notices.tell(ctx, to_hex(subject), "reading", data)
 
 
