@@ -12,7 +12,7 @@ from core import crypto
 from core.words import kind_word
 from gateway.ledger.port import Call
 from tests.conformance.refusals import name_of, refused, with_args
-from tests.support.world import DAY, Practitioner, World
+from tests.support.world import DAY, Organisation, Practitioner, World
 
 ENTRY = kind_word("healthtrust/index-entry/v1")
 KIND = kind_word("conformance")
@@ -143,9 +143,11 @@ def test_c097_a_request_is_answered_once(common: World) -> None:
     assert found == {"organisation": common.hospital.id, "commitment": commitment, "status": 2, "value": 1}
 
 
-def emergency(world: World, first: Practitioner, second: Practitioner, minutes: int = 30) -> Call:
+def emergency(
+    world: World, first: Practitioner, second: Practitioner, minutes: int = 30, organisation: Organisation | None = None
+) -> Call:
     id, commitment = secrets.token_bytes(32), secrets.token_bytes(32)
-    head_ = kind_word("healthtrust/emergency-open/v1") + world.domain("Access") + world.hospital.id
+    head_ = kind_word("healthtrust/emergency-open/v1") + world.domain("Access") + (organisation or world.hospital).id
     message = head_ + id + commitment + minutes.to_bytes(32, "big")
     args: dict[str, Any] = {"id": id, "commitment": commitment, "minutesOpen": minutes, "first": first.id, "second": second.id}
     args["firstSignature"] = crypto.sm2_sign(first.keys.private, message)
