@@ -18,16 +18,19 @@ STAMPS := .cache/stamps
 PAGE_SOURCES := $(shell find apps/web -type f \( -name '*.ts' -o -name '*.vue' -o -name '*.css' -o -name '*.html' -o -name '*.json' \) \
 	-not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null) core/vocabulary.json
 CONTRACT_SOURCES := $(shell find contracts/src contracts/test contracts/script -type f \( -name '*.sol' -o -name '*.py' -o -name '*.*js' \) 2>/dev/null)
-GO_SOURCES := network/versions.toml $(shell find network/*/build network/evm/validator network/helm chaincode -type f \( -name '*.go' -o -name 'go.*' \) 2>/dev/null)
+ENGINE_SOURCES := tools/engine.sh network/versions.toml $(wildcard core/crypto/engines/library/*.go core/crypto/engines/library/go.*)
+GO_SOURCES := $(ENGINE_SOURCES) $(shell find network/*/build network/evm/validator network/helm chaincode -type f \( -name '*.go' -o -name 'go.*' \) 2>/dev/null)
 
-.PHONY: help demo test test-networks test-fast check format bench docs lock clean
+.PHONY: help demo engine test test-networks test-fast check format bench docs lock clean
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(STAMPS)/runtime $(STAMPS)/contracts $(STAMPS)/pages ## the whole story on sample residents, then stays up (ONCE=1 stops; DATA=folder uses real input)
+demo: $(STAMPS)/runtime $(STAMPS)/contracts $(STAMPS)/pages $(STAMPS)/engine-tried ## the whole story on sample residents, then stays up (ONCE=1 stops; DATA=folder uses real input)
 	@$(VENV)/healthtrust --home "$(HOME_DIR)" demo $(if $(ONCE),--once) $(if $(DATA),--data "$(DATA)")
 
-test: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/pages $(STAMPS)/system $(STAMPS)/go ## every test of the embedded profile, fast ones first
+engine: $(STAMPS)/engine ## build the fast crypto engine (gmsm; Go and a C compiler); without it OpenSSL does the work
+
+test: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/pages $(STAMPS)/system $(STAMPS)/engine ## every test of the embedded profile, fast ones first
 	@tools/test.sh
 
 test-networks: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/binaries ## the tests on four EVM validators and on Fabric (builds them from Go the first time: minutes)
@@ -49,7 +52,7 @@ format: $(STAMPS)/test ## put the code in its one format
 	@$(VENV)/ruff check --fix .
 	@gofmt -w chaincode
 
-bench: $(STAMPS)/test $(STAMPS)/contracts ## measure (BENCH="gate decisions" only these, QUICK=1 shorter); writes docs/benchmarks.json and .md
+bench: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/engine ## measure (BENCH="gate decisions" only these, QUICK=1 shorter); writes docs/benchmarks.json and .md
 	@$(VENV)/python -m benches $(BENCH) $(if $(QUICK),--quick)
 
 docs: $(STAMPS)/runtime ## regenerate the generated pages (settings)
@@ -59,7 +62,7 @@ lock: ## pin the newest allowed versions again (needs the network)
 	@tools/lock.sh
 
 clean: ## remove everything that was installed or built here (state in the home directory stays)
-	@rm -rf .venv .cache node_modules contracts/artifacts apps/web/*/dist apps/web/*/node_modules test-artifacts *.egg-info
+	@rm -rf .venv .cache node_modules contracts/artifacts core/crypto/engines/library/libgmsm.so* apps/web/*/dist apps/web/*/node_modules test-artifacts *.egg-info
 
 # ---------------------------------------------------------------------------------------------------- what the targets stand on
 $(STAMPS)/python: requirements/uv.lock tools/need.sh
@@ -96,6 +99,14 @@ $(STAMPS)/system: tools/need.sh
 
 $(STAMPS)/go: $(STAMPS)/python requirements/go.lock tools/need.sh
 	@tools/need.sh go
+	@touch $@
+
+$(STAMPS)/engine: $(STAMPS)/go $(STAMPS)/runtime $(ENGINE_SOURCES)
+	@tools/engine.sh
+	@touch $@ $(STAMPS)/engine-tried
+
+$(STAMPS)/engine-tried: $(STAMPS)/runtime $(ENGINE_SOURCES)
+	@tools/engine.sh optional
 	@touch $@
 
 $(STAMPS)/binaries: $(STAMPS)/go $(STAMPS)/runtime $(GO_SOURCES)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,6 +22,8 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from core import crypto
 
 
 def default_home() -> Path:
@@ -180,6 +182,11 @@ class Settings(BaseSettings):
     )
     broker: str = Field("", description="Celery broker URL; empty = files under the home directory.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    crypto_engine: str = Field(
+        "auto",
+        description="What does national cryptography: `gmsm` (built by `make engine`), `openssl`, or a name of the entry-point "
+        "group `healthtrust.crypto`. `auto` = gmsm where it is built, else openssl.",
+    )
     web_origins: list[str] = Field(
         default_factory=list, description="Further browser origins allowed to call gateway and gates (CORS)."
     )
@@ -210,6 +217,15 @@ class Settings(BaseSettings):
         folder = os.environ.get("CREDENTIALS_DIRECTORY")
         credentials = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
         return init_settings, env_settings, *credentials, TomlConfigSettingsSource(settings_cls, toml_file=toml)
+
+    @field_validator("crypto_engine")
+    @classmethod
+    def _engine_there(cls, name: str) -> str:
+        try:
+            crypto.load(name)
+        except LookupError as e:
+            raise ValueError(e) from e
+        return name
 
     @model_validator(mode="after")
     def _place_ports(self) -> Settings:
@@ -276,5 +292,7 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def load() -> Settings:
-    """The settings of this process, read once."""
-    return Settings()
+    """The settings of this process, read once; from then on it uses the crypto engine they name."""
+    settings = Settings()
+    crypto.use(settings.crypto_engine)
+    return settings

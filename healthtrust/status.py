@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from core import crypto
 from gateway.settings import Settings
 from healthtrust import supervisor
 from healthtrust.platform import Process, answers, node_answers, processes
 
 
 def report(settings: Settings) -> dict[str, Any]:
-    """Parts with their process and readiness, as plain data; ``ready`` says whether all of it is."""
+    """Parts with their process and readiness, as plain data; ``ready`` says whether all of it is, ``crypto`` which engine does
+    the cryptography with these settings on this machine."""
     state = supervisor.running(settings.home)
     pids: dict[str, int] = state["services"] if state else {}
     checks = {"node": node_answers(settings), **{p.name: _check(p, pids) for p in processes(settings)}}
@@ -21,6 +23,7 @@ def report(settings: Settings) -> dict[str, Any]:
         "running": state is not None,
         "supervisor": state["supervisor"] if state else None,
         "ready": all(part["ready"] for part in parts.values()),
+        "crypto": crypto.engine().name,
         "parts": parts,
     }
 
@@ -38,4 +41,4 @@ def text(found: dict[str, Any]) -> str:
     lines = [
         f"{'✓' if part['ready'] else '✗'} {name:<24} process {part['process'] or '–'}" for name, part in found["parts"].items()
     ]
-    return "\n".join([f"home {found['home']}, supervisor {found['supervisor']}", *lines])
+    return "\n".join([f"home {found['home']}, supervisor {found['supervisor']}, crypto engine {found['crypto']}", *lines])

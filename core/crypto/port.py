@@ -1,10 +1,11 @@
 """What an engine of national cryptography must do (GB/T 32905 SM3, 32907 SM4, 32918 SM2).
 
-An engine is any object with these methods. Two are shipped: :mod:`core.crypto.engines.openssl` (default) and
-:mod:`core.crypto.engines.reference` (pure Python, independent). A hardware module is a third: write a class with these
-methods, in a package of its own, and install it with ``core.crypto.use(engine)`` at start-up, or name it in the entry-point group
-``healthtrust.crypto`` and call ``core.crypto.use("its name")``. Keys that never leave the module are passed as the 32 bytes of
-its own handle; nothing above this port looks into a private key. ``tests/core/test_crypto_vectors.py`` must pass for it.
+An engine is any object with these methods. Three are shipped: :mod:`core.crypto.engines.gmsm` (the default where its library is
+built), :mod:`core.crypto.engines.openssl` (the default elsewhere) and :mod:`core.crypto.engines.reference` (pure Python,
+independent). A hardware module is a fourth: write a class with these methods, in a package of its own, and install it with
+``core.crypto.use(engine)`` at start-up, or name it in the entry-point group ``healthtrust.crypto`` and in the settings
+(``crypto_engine``). Keys that never leave the module are passed as the 32 bytes of its own handle; nothing above this port looks
+into a private key. ``tests/core/test_crypto_vectors.py`` must pass for it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ class KeyPair(NamedTuple):
 class Engine(Protocol):
     """One implementation of the algorithms. Methods are thread-safe. Key and ciphertext errors are typed (``core.errors``)."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What people and settings call it."""
 
     def sm3(self, data: bytes) -> bytes:
         """32-byte digest."""

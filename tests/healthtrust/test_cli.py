@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from core import crypto
+
 SHARED = Path(__file__).parents[1] / "shared"
 
 
@@ -20,6 +24,12 @@ def test_status_of_nothing_says_how_to_start(tmp_path: Path) -> None:
     assert said.returncode == 1
     assert "healthtrust up" in said.stdout
     assert json.loads(run(tmp_path, "status", "--json").stdout)["running"] is False
+
+
+def test_status_says_which_crypto_engine_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert json.loads(run(tmp_path, "status", "--json").stdout)["crypto"] == crypto.load("auto").name
+    monkeypatch.setenv("HEALTHTRUST_CRYPTO_ENGINE", "openssl")
+    assert json.loads(run(tmp_path, "status", "--json").stdout)["crypto"] == "openssl"
 
 
 def test_down_of_nothing_is_no_error(tmp_path: Path) -> None:

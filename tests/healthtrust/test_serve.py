@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +47,12 @@ def test_a_browser_that_takes_gzip_gets_the_small_form_of_the_same_file(client: 
     assert small.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
     assert small.headers["etag"] != plain.headers["etag"]
     assert "content-encoding" not in client.get("/resident/").headers
+
+
+def test_the_process_that_forks_the_workers_leaves_the_crypto_library_to_them(tmp_path: Path) -> None:
+    script = "from healthtrust import serve; serve.load(); from core.crypto.engines import gmsm; print(gmsm._library._tried)"
+    environment = os.environ | {"HEALTHTRUST_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout == "False\n"

@@ -35,6 +35,11 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
         Settings(home=tmp_path)
 
 
+def test_a_crypto_engine_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="no crypto engine 'hsm9'"):
+        Settings(home=tmp_path, crypto_engine="hsm9")
+
+
 def test_production_refuses_doubles(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="refuses in-memory doubles"):
         Settings(home=tmp_path, production=True, gates=[GateSettings(code="A", name="A", store="memory")])

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from core import crypto
 from core.crypto import encoding
+from tests.support.engines import ENGINES, engine_named
 
 HERE = Path(__file__).parents[2] / "chaincode"
 
@@ -35,9 +35,9 @@ def made_in_go(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["openssl", "reference"])
+@pytest.mark.parametrize("name", ENGINES)
 def test_what_go_makes_holds_here(made_in_go: list[dict[str, str]], name: str) -> None:
-    engine = crypto.load(name)
+    engine = engine_named(name)
     assert len(made_in_go) >= 16
     for made in made_in_go:
         row = {key: bytes.fromhex(value) for key, value in made.items()}

@@ -1,4 +1,5 @@
-"""The default engine: SM3 and HMAC from hashlib, SM4 from cryptography, SM2 from Tongsuo (an OpenSSL fork) through tongsuopy.
+"""The engine that needs no building: SM3 and HMAC from hashlib, SM4 from cryptography, SM2 from Tongsuo (an OpenSSL fork)
+through tongsuopy.
 
 SM2 goes through ``EVP_PKEY_sign``/``verify`` over the digest e = SM3(Z ‖ message) made here, so that the user id is explicit
 and Z is computed once a key. Parsed keys are kept in a small cache. Encryption uses only the library's point multiplication:
@@ -20,18 +21,19 @@ from tongsuopy.crypto.asymciphers import ec as _ec
 
 from core.crypto import encoding
 from core.crypto.port import USER_ID, KeyPair
-from core.errors import DecryptionFailed, EncodingMalformed, HealthTrustError, KeyMalformed
+from core.errors import DecryptionFailed, HealthTrustError
 
 _lib, _ffi = _backend._lib, _backend._ffi
 _EMPTY_SM3 = hashlib.new("sm3")
 _CURVE = _ec.SM2()
-_KEYS = 4096
 
 
 class OpenSSLEngine:
     """See the module text. Stateless but for the key cache; thread-safe."""
 
-    name = "openssl"
+    @property
+    def name(self) -> str:
+        return "openssl"
 
     def sm3(self, data: bytes) -> bytes:
         h = _EMPTY_SM3.copy()
@@ -50,18 +52,18 @@ class OpenSSLEngine:
 
     def sm2_sign(self, private: bytes, message: bytes, uid: bytes = USER_ID) -> bytes:
         key, public = _private_key(private)
-        e = self.sm3(_z(public, uid) + message)
+        e = self.sm3(encoding.sm2_z(public, uid) + message)
         context = _context(key, _lib.EVP_PKEY_sign_init)
         size, out = _ffi.new("size_t *", 80), _ffi.new("unsigned char[]", 80)
         if _lib.EVP_PKEY_sign(context, out, size, e, len(e)) != 1:
-            raise _failed("sign")
+            raise failed("sign")
         return encoding.der_to_raw(bytes(_ffi.buffer(out, size[0])))
 
     def sm2_verify(self, public: bytes, message: bytes, signature: bytes, uid: bytes = USER_ID) -> bool:
         key = _public_key(public)
         if encoding.signature_numbers(signature) is None:
             return False
-        e = self.sm3(_z(public, uid) + message)
+        e = self.sm3(encoding.sm2_z(public, uid) + message)
         der = encoding.raw_to_der(signature)
         held = _lib.EVP_PKEY_verify(_context(key, _lib.EVP_PKEY_verify_init), der, len(der), e, len(e)) == 1
         if not held:
@@ -69,8 +71,7 @@ class OpenSSLEngine:
         return bool(held)
 
     def sm2_encrypt(self, public: bytes, plain: bytes) -> bytes:
-        if not plain:
-            raise EncodingMalformed(detail="SM2 encrypts at least one byte")
+        encoding.check_plain(plain)
         encoding.check_public(public)
         while True:
             k = secrets.randbelow(encoding.N - 1) + 1
@@ -82,22 +83,20 @@ class OpenSSLEngine:
 
     def sm2_decrypt(self, private: bytes, cipher: bytes) -> bytes:
         d = encoding.check_private(private)
-        if len(cipher) < 98 or cipher[0] != 4 or not encoding.on_curve(cipher[1:65]):
-            raise DecryptionFailed()
-        shared = _multiply(d, cipher[1:65])
+        shared = _multiply(d, encoding.check_cipher(cipher)[1:65])
         plain = _xor(cipher[97:], kdf(shared, len(cipher) - 97))
         if not hmac.compare_digest(self.sm3(shared[:32] + plain + shared[32:]), cipher[65:97]):
             raise DecryptionFailed()
         return plain
 
     def sm4_gcm_encrypt(self, key: bytes, iv: bytes, plain: bytes, aad: bytes) -> bytes:
-        _check_sm4(key, iv, 12)
+        encoding.check_sm4(key, iv, 12)
         encryptor = Cipher(algorithms.SM4(key), modes.GCM(iv)).encryptor()
         encryptor.authenticate_additional_data(aad)
         return encryptor.update(plain) + encryptor.finalize() + encryptor.tag
 
     def sm4_gcm_decrypt(self, key: bytes, iv: bytes, cipher: bytes, aad: bytes) -> bytes:
-        _check_sm4(key, iv, 12)
+        encoding.check_sm4(key, iv, 12)
         if len(cipher) < 16:
             raise DecryptionFailed()
         decryptor = Cipher(algorithms.SM4(key), modes.GCM(iv, cipher[-16:])).decryptor()
@@ -108,7 +107,7 @@ class OpenSSLEngine:
             raise DecryptionFailed() from e
 
     def sm4_ctr(self, key: bytes, iv: bytes, data: bytes) -> bytes:
-        _check_sm4(key, iv, 16)
+        encoding.check_sm4(key, iv, 16)
         encryptor = Cipher(algorithms.SM4(key), modes.CTR(iv)).encryptor()
         return encryptor.update(data) + encryptor.finalize()
 
@@ -123,24 +122,14 @@ def _xor(a: bytes, b: bytes) -> bytes:
     return (int.from_bytes(a, "big") ^ int.from_bytes(b, "big")).to_bytes(len(a), "big")
 
 
-def _check_sm4(key: bytes, iv: bytes, iv_size: int) -> None:
-    if len(key) != 16 or len(iv) != iv_size:
-        raise KeyMalformed(
-            "sm4_key_malformed",
-            "SM4 密钥须 16 字节、初始向量须 {n} 字节。",
-            "SM4 takes a 16-byte key and a {n}-byte iv.",
-            n=iv_size,
-        )
-
-
-@lru_cache(maxsize=_KEYS)
+@lru_cache(maxsize=encoding.KEYS)
 def _private_key(private: bytes) -> tuple[Any, bytes]:
     key = _ec.derive_private_key(encoding.check_private(private), _CURVE)
     point = key.public_key().public_numbers()
     return key, point.x.to_bytes(32, "big") + point.y.to_bytes(32, "big")
 
 
-@lru_cache(maxsize=_KEYS)
+@lru_cache(maxsize=encoding.KEYS)
 def _public_key(public: bytes) -> Any:
     encoding.check_public(public)
     return _ec.EllipticCurvePublicNumbers(
@@ -148,19 +137,15 @@ def _public_key(public: bytes) -> Any:
     ).public_key()
 
 
-@lru_cache(maxsize=_KEYS)
-def _z(public: bytes, uid: bytes) -> bytes:
-    return encoding.sm2_z(public, uid)
-
-
 def _context(key: Any, start: Any) -> Any:
     context = _ffi.gc(_lib.EVP_PKEY_CTX_new(key._evp_pkey, _ffi.NULL), _lib.EVP_PKEY_CTX_free)
     if start(context) != 1:
-        raise _failed("init")
+        raise failed("init")
     return context
 
 
-def _failed(step: str) -> HealthTrustError:
+def failed(step: str) -> HealthTrustError:
+    """What an engine raises when its library does."""
     _backend._consume_errors()
     return HealthTrustError(
         "crypto_engine_failed",
@@ -184,5 +169,5 @@ def _multiply(k: int, public: bytes | None) -> bytes:
     out = _ffi.new("unsigned char[]", 65)
     form = _lib.POINT_CONVERSION_UNCOMPRESSED
     if done != 1 or _lib.EC_POINT_point2oct(group, result, form, out, 65, _ffi.NULL) != 65:
-        raise _failed("multiply")
+        raise failed("multiply")
     return bytes(_ffi.buffer(out, 65))[1:]

@@ -15,7 +15,7 @@ from gmssl import sm2, sm3, sm4
 
 from core.crypto import encoding
 from core.crypto.port import USER_ID, KeyPair
-from core.errors import DecryptionFailed, EncodingMalformed, KeyMalformed
+from core.errors import DecryptionFailed, EncodingMalformed
 
 _CURVE: Any = sm2.CryptSM2(private_key="", public_key="")
 _G = encoding.GX.to_bytes(32, "big") + encoding.GY.to_bytes(32, "big")
@@ -26,7 +26,9 @@ _GCM_POLYNOMIAL = 0xE1 << 120
 class ReferenceEngine:
     """See the module text. Stateless."""
 
-    name = "reference"
+    @property
+    def name(self) -> str:
+        return "reference"
 
     def sm3(self, data: bytes) -> bytes:
         return bytes.fromhex(sm3.sm3_hash(list(data)))
@@ -67,8 +69,7 @@ class ReferenceEngine:
         return int.from_bytes(self.sm3(z + message), "big")
 
     def sm2_encrypt(self, public: bytes, plain: bytes) -> bytes:
-        if not plain:
-            raise EncodingMalformed(detail="SM2 encrypts at least one byte")
+        encoding.check_plain(plain)
         encoding.check_public(public)
         while True:
             cipher = self.encrypt_with_nonce(public, plain, secrets.randbelow(encoding.N - 1) + 1)
@@ -86,9 +87,7 @@ class ReferenceEngine:
 
     def sm2_decrypt(self, private: bytes, cipher: bytes) -> bytes:
         d = encoding.check_private(private)
-        if len(cipher) < 98 or cipher[0] != 4 or not encoding.on_curve(cipher[1:65]):
-            raise DecryptionFailed()
-        shared = _multiply(d, cipher[1:65])
+        shared = _multiply(d, encoding.check_cipher(cipher)[1:65])
         mask = self._kdf(shared, len(cipher) - 97)
         plain = bytes(a ^ b for a, b in zip(cipher[97:], mask, strict=True))
         if not hmac.compare_digest(self.sm3(shared[:32] + plain + shared[32:]), cipher[65:97]):
@@ -137,13 +136,7 @@ def _add(a: bytes, b: bytes) -> int | None:
 
 
 def _block_cipher(key: bytes, iv: bytes, iv_size: int) -> Any:
-    if len(key) != 16 or len(iv) != iv_size:
-        raise KeyMalformed(
-            "sm4_key_malformed",
-            "SM4 密钥须 16 字节、初始向量须 {n} 字节。",
-            "SM4 takes a 16-byte key and a {n}-byte iv.",
-            n=iv_size,
-        )
+    encoding.check_sm4(key, iv, iv_size)
     cipher: Any = sm4.CryptSM4()
     cipher.set_key(key, sm4.SM4_ENCRYPT)
     return lambda data: bytes(cipher.one_round(cipher.sk, list(data)))
