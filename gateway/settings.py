@@ -8,6 +8,7 @@ keeps it true.
 
 from __future__ import annotations
 
+import json
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,10 @@ from pydantic_settings import (
 )
 
 from core import crypto
+
+
+RESTORED = "restored.json"
+"""In a home that came from a backup: ``{"time": UTC seconds, see Settings.forgotten_before, "backup": when it was made}``."""
 
 
 def default_home() -> Path:
@@ -258,6 +263,14 @@ class Settings(BaseSettings):
         p = self.home.joinpath(*parts)
         private_folder(p.parent)
         return p
+
+    def forgotten_before(self) -> int:
+        """UTC seconds up to which used nonces are forgotten, because this home was restored from a backup then; 0 where it never
+        was. Nothing that was signed before is accepted."""
+        try:
+            return int(json.loads((self.home / RESTORED).read_text("utf-8"))["time"])
+        except FileNotFoundError:
+            return 0
 
     def gateway_database(self) -> str:
         """SQLAlchemy URL of the gateway's database."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -350,3 +351,37 @@ def main() -> None:
 def _is_for_people(error: Exception) -> bool:
     # httpx by name: importing it would cost every command a third of a second.
     return isinstance(error, ForPeople | OSError | TimeoutError) or type(error).__module__.startswith("httpx")
+BackupPassphrase = Annotated[
+    str, typer.Option(prompt=True, hide_input=True, envvar="HEALTHTRUST_BACKUP_PASSPHRASE", help="Of the backup.")
+]
+
+
+@app.command()
+def backup(to: Annotated[Path, typer.Argument(help="New folder, on another disk.")], passphrase: BackupPassphrase) -> None:
+    """Copy this home, encrypted, while its processes run: databases, record store, keys. Nodes are not in it."""
+    from healthtrust.backup.make import backup as make
+
+    made = make(load(), to, passphrase, typer.echo)
+    typer.echo(f"{len(made.items)} files, {sum(item.bytes for item in made.items):,} bytes in {to}")
+
+
+@app.command()
+def restore(source: Annotated[Path, typer.Argument(help="What `backup` wrote.")], passphrase: BackupPassphrase) -> None:
+    """Make this home, which must be new, what was backed up. Then start the node and ask `healthtrust behind`."""
+    from healthtrust.backup.restore import restore as put_back
+
+    made = put_back(Path(os.environ["HEALTHTRUST_HOME"]), source, passphrase, typer.echo)
+    typer.echo(f"restored from {datetime.fromtimestamp(made.made, UTC):%Y-%m-%d %H:%M:%S} UTC; next: `healthtrust behind`")
+
+
+@app.command()
+def behind() -> None:
+    """Does the ledger hold receipts or index batches of ours that are not here? Exit code 1 if so: the backup was too old."""
+    from healthtrust.backup.behind import behind as compare
+
+    found = compare(load())
+    typer.echo("\n".join(map(str, found)))
+    if not all(one.whole for one in found):
+        raise typer.Exit(1)
+
+

@@ -20,12 +20,12 @@ SIGNATURE_HEADER = "signature-input"
 
 
 class DurableNonces:
-    """Nonce memory in the gateway's database: a restart forgets nothing, and all server processes share it."""
-
-    started = 0
+    """Nonce memory in the gateway's database: a restart forgets nothing (the restore of a backup does),
+    and all server processes share it."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self.started = gateway.settings.forgotten_before()
 
     def first_use(self, keyid: str, nonce: str, expires: int) -> bool:
         """Remember the nonce; False if it was used before."""

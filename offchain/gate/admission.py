@@ -50,14 +50,18 @@ class Admitted:
 class Admission:
     """Checks callers of one gate."""
 
-    def __init__(self, view: LedgerView, policy: PolicySettings, limits: Limits, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, view: LedgerView, policy: PolicySettings, limits: Limits, clock: Callable[[], float], forgotten_before: int = 0
+    ) -> None:
+        """``forgotten_before``: UTC seconds up to which used nonces are unknown (:meth:`Settings.forgotten_before`)."""
         self._view = view
         self._limits = limits
         self._policy = policy
         self._clock = clock
-        # Nothing is refused as older than our start: the receipt log remembers the nonces through restarts and for all processes;
-        # this memory only catches a copy that comes while the first is still being answered.
-        self._nonces = MemoryNonces(started=0)
+        # Nothing is refused as older than our start: the receipt log remembers the nonces through restarts and for all processes
+        # (but not through a restore of an older copy); this memory only catches a copy that comes while the first is still being
+        # answered.
+        self._nonces = MemoryNonces(started=forgotten_before)
         self._keys: dict[Caller, bytes] = {}
 
     async def admit(self, incoming: Incoming, consent: bytes | None) -> Admitted:

@@ -111,7 +111,7 @@ class Gate:
         self.view = LedgerView(self.ledger, self.id, clock, settings.ledger.max_head_age_seconds, policy.clock_skew_seconds)
         self.writer = ReceiptWriter(self.log)
         self.limits = Limits(policy, self.options.ticks)
-        self.admission = Admission(self.view, policy, self.limits, clock)
+        self.admission = Admission(self.view, policy, self.limits, clock, settings.forgotten_before())
         self.custody = self._custody()
         self.crosscheck = CrossCheck(self.ledger, self.view, policy.contract_check_share, self.switch, self._stop)
         self.decider = Decider(
