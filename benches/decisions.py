@@ -1,10 +1,10 @@
 """Goal D over HTTP: may I read these, and which fields? (``POST /gate/v1/decisions``) beside OpenFGA with as many tuples.
 
-A real node with 1 s blocks holds the consents; the gate runs under granian with two workers, which keep nothing from block to
-block. Every call is signed by a practitioner and verified, its nonce made durable; every ask names a consent drawn from all and
-brings the opened scope, which is hashed and compared with the ledger's commitment. OpenFGA keeps its tuples in memory and is
-asked by anybody who reaches its port: neither identity, nor replay protection, nor a ledger. Node, gate, peer and load client
-share the machine's cores.
+A validator of the consortium's program with 1 s blocks holds the consents; the gate runs under granian with two workers, which
+keep nothing from block to block. Every call is signed by a practitioner and verified, its nonce made durable; every ask names a
+consent drawn from all and brings the opened scope, which is hashed and compared with the ledger's commitment. OpenFGA keeps its
+tuples in memory and is asked by anybody who reaches its port: neither identity, nor replay protection, nor a ledger. Node, gate,
+peer and load client share the machine's cores.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +23,19 @@ import httpx
 import orjson
 
 from benches import load, peers
-from benches.chains import Held, UnsavedChain, seed_consents
+from benches.chains import Held, SeededChain
 from benches.gate import serving
 from core.crypto import sm3
 from core.hexes import to_hex
 from core.httpsig import key_id, sign_request
 from network.evm.node import free_port
 from tests.offchain.gate_kit import GateKit
+from tests.support.chains import EvmChain
 from tests.support.world import Practitioner, build_world
 
 COMMAND = "python -m benches decisions"
 PATH = "/gate/v1/decisions"
+BLOCK_SECONDS = 1.0
 BATCH = 50
 """What OpenFGA takes at most in one call."""
 STEADY = 5_000
@@ -168,22 +170,21 @@ def rows(quick: bool) -> list[dict[str, Any]]:
 
 
 def _of_size(size: int, binary: Path | None, rounds: int, seconds: float) -> list[dict[str, Any]]:
-    chain = UnsavedChain()
-    try:
-        with tempfile.TemporaryDirectory(prefix="decisions-") as folder:
-            home, port = Path(folder), free_port()
-            world, host = build_world(chain), f"127.0.0.1:{port}"
+    with tempfile.TemporaryDirectory(prefix="decisions-") as folder:
+        home, port = Path(folder), free_port()
+        host = f"127.0.0.1:{port}"
+        with closing(EvmChain(home / "founded")) as before:
+            world = build_world(before)
             person, resident = world.practitioner(world.platform), world.resident()
-            held = seed_consents(chain, world.scope(resident, person), size)
-            (home / "contracts.json").write_bytes(chain.contracts_file.read_bytes())
+            chain = SeededChain(before, world.scope(resident, person), size, BLOCK_SECONDS)
+        with closing(chain):
+            (home / "contracts.json").write_text(chain.contracts)
             kit = GateKit(world, home, f"http://{host}", ledger={"url": chain.url})
             (home / "settings.json").write_text(kit.settings.model_dump_json())
-            doctor = Doctor(person, host, held)
+            doctor = Doctor(person, host, chain.held)
             with serving("benches.gate:gate", port, "/gate/v1/health", home), openfga(binary, size) as peer:
                 _sane(port, doctor)
                 return _measure(size, port, doctor, peer, rounds, seconds)
-    finally:
-        chain.close()
 
 
 def _sane(port: int, doctor: Doctor) -> None:

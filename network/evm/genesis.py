@@ -228,7 +228,7 @@ def _genesis(made: dict[str, Any], layout: Layout, founders: Sequence[Identity])
     state = made["app_state"]
     none = "0.000000000000000000"
     _lend(state["staking"], founders, made["genesis_time"])
-    state["auth"]["accounts"] = [_account(one.operator) for one in founders]
+    state["auth"]["accounts"] = [account(one.operator) for one in founders]
     pool = {_NOT_BONDED: (len(founders) + RESERVE) * SHARE, **{one.operator: POCKET for one in founders}}
     state["bank"]["balances"] = [{"address": address, "coins": [coins(amount)]} for address, amount in pool.items()]
     state["mint"]["params"] |= {"mint_denom": DENOM, "inflation_max": none, "inflation_min": none, "inflation_rate_change": none}
@@ -290,7 +290,8 @@ def public_key(one: Identity) -> dict[str, str]:
     return {"@type": "/cosmos.crypto.ed25519.PubKey", "key": one.key}
 
 
-def _account(address: str) -> dict[str, Any]:
+def account(address: str) -> dict[str, Any]:
+    """A new account in a genesis, by its Bech32 address."""
     kind = "/cosmos.auth.v1beta1.BaseAccount"
     return {"@type": kind, "address": address, "pub_key": None, "account_number": "0", "sequence": "0"}
 

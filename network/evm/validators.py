@@ -24,13 +24,15 @@ from network.evm.votes import Votes
 from network.kinds import NetworkStatus, PartStatus
 from network.processes import NetworkError, Processes, Program, alone
 
-START_SECONDS = 120.0
 CHAIN_ID = 262144
 
 
 class ValidatorNetwork:
     """``validators`` nodes under ``home``. ``block_seconds``: pause between blocks. ``accounts``: those that may write, 0x…;
     empty = anybody. What an existing home holds wins over these. ``attached``: the nodes end when this process does."""
+
+    start_seconds = 120.0
+    """How long a node may take until it is in step with the others."""
 
     def __init__(
         self,
@@ -98,7 +100,7 @@ class ValidatorNetwork:
         names = [node.name for node in nodes]
         known = max(self._height(node) or 0 for node in nodes)
         what = f"{', '.join(names)} at the newest block"
-        self._processes.wait_for(what, lambda: self._in_step(nodes, known + 1), START_SECONDS, names)
+        self._processes.wait_for(what, lambda: self._in_step(nodes, known + 1), self.start_seconds, names)
 
     def start_some(self, *parts: str) -> None:
         """Start some validators without waiting for anything, as hosts that come back one by one."""
