@@ -52,7 +52,7 @@ format: $(STAMPS)/test ## put the code in its one format
 	@$(VENV)/ruff check --fix .
 	@gofmt -w chaincode
 
-bench: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/engine ## measure (BENCH="gate decisions" only these, QUICK=1 shorter); writes docs/benchmarks.json and .md
+bench: $(STAMPS)/test $(STAMPS)/contracts $(STAMPS)/engine $(STAMPS)/binaries ## measure (BENCH="gate decisions" only these, QUICK=1 shorter); writes docs/benchmarks.json and .md
 	@$(VENV)/python -m benches $(BENCH) $(if $(QUICK),--quick)
 
 docs: $(STAMPS)/runtime ## regenerate the generated pages (settings)
