@@ -9,7 +9,7 @@ from itertools import islice
 import sqlalchemy as sa
 
 from mirror import digest
-from mirror.checkpoint import Source, load, origin
+from mirror.checkpoint import Cursor, Source, load, origin
 from mirror.database import Database
 from mirror.models import BLOCK, Relation, Row, position
 from mirror.projections import RELATIONS
@@ -119,10 +119,16 @@ def _shown(value: object) -> str:
 def verify(database: Database) -> Difference | None:
     """The first block whose rows, as they lie in the tables now, do not give the stored digest; None if all do."""
     with database.read() as connection:
-        found = load(connection)
-        if found is None:
-            return None
-        return _verify_blocks(connection, found[0]) or _verify_versions(connection)
+        return verify_connection(connection)
+
+
+def verify_connection(connection: sa.Connection) -> Difference | None:
+    """:func:`verify` within the caller's transaction."""
+    found = load(connection)
+    if found is None:
+        return None
+    source, cursor = found
+    return _verify_blocks(connection, source) or _verify_end(connection, cursor) or _verify_versions(connection)
 
 
 def _verify_blocks(connection: sa.Connection, source: Source) -> Difference | None:
@@ -135,6 +141,23 @@ def _verify_blocks(connection: sa.Connection, source: Source) -> Difference | No
         if running != bytes(block.digest):
             return Difference(block.height, "the rows in the tables do not give the stored digest")
         parent, expected = bytes(block.hash), expected + 1
+    return None
+
+
+def _verify_end(connection: sa.Connection, cursor: Cursor) -> Difference | None:
+    """The cursor is the last block, and no row belongs to a block after it or before the first: no digest would cover it."""
+    last = connection.execute(sa.select(BLOCK.c.height, BLOCK.c.hash, BLOCK.c.digest).order_by(BLOCK.c.height.desc()).limit(1))
+    block = last.one_or_none()
+    if cursor.height >= 0 and (block is None or Cursor(block.height, bytes(block.hash), bytes(block.digest)) != cursor):
+        return Difference(cursor.height, "the cursor is not the last block")
+    for relation in RELATIONS:
+        columns = relation.table.c
+        if relation.key is None:
+            outside = sa.or_(columns.position < 0, columns.position >= position(cursor.height + 1, 0))
+        else:
+            outside = sa.or_(columns.valid_from < 0, columns.valid_from > cursor.height)
+        if connection.scalar(sa.select(sa.func.count()).select_from(relation.table).where(outside)):
+            return Difference(cursor.height + 1, f"{relation.name} holds rows of blocks that are not in the mirror")
     return None
 
 

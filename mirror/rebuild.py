@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 
+from core.errors import ForPeople
 from gateway.ledger.port import Ledger
 from gateway.settings import Settings
 from mirror.checkpoint import load
@@ -18,7 +19,7 @@ from mirror.models import CURSOR
 from mirror.run import ledger_of
 
 
-class NotEmpty(ValueError):
+class NotEmpty(ForPeople, ValueError):
     """The place to build into already holds a mirror."""
 
 
