@@ -224,6 +224,101 @@ def trace(identifier: str, key: KeyOption, passphrase: PassphraseOption) -> None
     typer.echo(json.dumps(people.follow(load(), people.open_key(key, passphrase), identifier), ensure_ascii=False, indent=1))
 
 
+@app.command("as-of")
+def as_of(
+    identifier: Annotated[str, typer.Argument(help="A record, or a person.")],
+    key: KeyOption,
+    passphrase: PassphraseOption,
+    height: Annotated[int | None, typer.Option(help="As of this block.")] = None,
+    time: Annotated[int | None, typer.Option(help="As of this time, UTC seconds; without both, now.")] = None,
+    artefact: Annotated[
+        list[Path] | None, typer.Option(help="An opened consent artefact you hold (JSON); may be repeated.")
+    ] = None,
+) -> None:
+    """An auditor asks who could read then, by which consent, and who did (JSON); every proof is checked here.
+
+    Exit code 1 if a proof does not hold."""
+    from healthtrust import people
+
+    found = people.who_could_read(load(), people.open_key(key, passphrase), identifier, height, time, artefact or [])
+    typer.echo(json.dumps(found.answer, ensure_ascii=False, indent=1))
+    raise typer.Exit(0 if found.holds else 1)
+
+
+@mirror_app.command("checkpoint")
+def mirror_checkpoint(
+    code: Annotated[str, typer.Argument(help="Who says it: a custodian's code, or the registrar's.")],
+    height: Annotated[int | None, typer.Option(help="Of this block; without, one that is settled.")] = None,
+) -> None:
+    """Sign what our mirror holds of a block and put it on the ledger, where other organisations compare it with theirs (JSON)."""
+    from dataclasses import asdict
+
+    from healthtrust.attest import attest
+
+    typer.echo(json.dumps(asdict(attest(load(), code, height)), indent=1))
+
+
+@mirror_app.command("reset")
+def mirror_reset(to: Annotated[int, typer.Option(help="The last block that stays; −1: none.")]) -> None:
+    """Take blocks out of the mirror; its follower takes them in again from the node. Only while it does not run."""
+    from contextlib import closing
+
+    from mirror.database import Database
+    from mirror.reset import reset
+
+    with closing(Database(load().mirror_database())) as database:
+        cursor = reset(database, to)
+    typer.echo(f"height {cursor.height}, digest 0x{cursor.digest.hex()}")
+
+
+@mirror_app.command("export")
+def mirror_export(file: Annotated[Path, typer.Argument(help="The file to write.")]) -> None:
+    """Write the mirror into one file, for another organisation to start from (JSON: what is in it)."""
+    from contextlib import closing
+    from dataclasses import asdict
+
+    from mirror import snapshot
+    from mirror.database import Database
+
+    with closing(Database(load().mirror_database())) as database:
+        typer.echo(json.dumps(asdict(snapshot.export(database, file)), indent=1))
+
+
+@mirror_app.command("import")
+def mirror_import(
+    file: Annotated[Path, typer.Argument(help="A file that `mirror export` wrote.")],
+    expect: Annotated[str, typer.Option(help="The digest it must end in, as the organisations say it (0x…).")] = "",
+) -> None:
+    """Take a snapshot into our empty mirror; every block's digest is recomputed, and a changed file is refused whole."""
+    from contextlib import closing
+    from dataclasses import asdict
+
+    from core.hexes import to_bytes
+    from mirror import snapshot
+    from mirror.database import Database
+
+    with closing(Database(load().mirror_database())) as database:
+        found = snapshot.restore(database, file, to_bytes(expect) if expect else None)
+        typer.echo(json.dumps(asdict(found), indent=1))
+
+
+@mirror_app.command("agreement")
+def mirror_agreement(heights: Annotated[int, typer.Option(help="How many heights, newest first.")] = 50) -> None:
+    """Which organisations' mirrors agree with ours at which height, and where one does not (JSON).
+
+    Exit code 1 if one does not."""
+    from contextlib import closing
+
+    from mirror.agreement import agreement
+    from mirror.database import Database
+    from mirror.live import Live
+
+    with closing(Database(load().mirror_database())) as database:
+        found = agreement(Live(database), heights)
+    typer.echo(json.dumps(found.json(), indent=1))
+    raise typer.Exit(1 if found.diverging else 0)
+
+
 @mirror_app.command("status")
 def mirror_status() -> None:
     """Height, lag and digest of the mirror (JSON)."""
@@ -271,6 +366,40 @@ def mirror_compare(
     difference = compare(first, b) if b else compare_with_node(load(), first)
     typer.echo("equal" if difference is None else f"first difference: {difference}")
     raise typer.Exit(0 if difference is None else 1)
+
+
+BackupPassphrase = Annotated[
+    str, typer.Option(prompt=True, hide_input=True, envvar="HEALTHTRUST_BACKUP_PASSPHRASE", help="Of the backup.")
+]
+
+
+@app.command()
+def backup(to: Annotated[Path, typer.Argument(help="New folder, on another disk.")], passphrase: BackupPassphrase) -> None:
+    """Copy this home, encrypted, while its processes run: databases, record store, keys. Nodes are not in it."""
+    from healthtrust.backup.make import backup as make
+
+    made = make(load(), to, passphrase, typer.echo)
+    typer.echo(f"{len(made.items)} files, {sum(item.bytes for item in made.items):,} bytes in {to}")
+
+
+@app.command()
+def restore(source: Annotated[Path, typer.Argument(help="What `backup` wrote.")], passphrase: BackupPassphrase) -> None:
+    """Make this home, which must be new, what was backed up. Then start the node and ask `healthtrust behind`."""
+    from healthtrust.backup.restore import restore as put_back
+
+    made = put_back(Path(os.environ["HEALTHTRUST_HOME"]), source, passphrase, typer.echo)
+    typer.echo(f"restored from {datetime.fromtimestamp(made.made, UTC):%Y-%m-%d %H:%M:%S} UTC; next: `healthtrust behind`")
+
+
+@app.command()
+def behind() -> None:
+    """Does the ledger hold receipts or index batches of ours that are not here? Exit code 1 if so: the backup was too old."""
+    from healthtrust.backup.behind import behind as compare
+
+    found = compare(load())
+    typer.echo("\n".join(map(str, found)))
+    if not all(one.whole for one in found):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -351,37 +480,3 @@ def main() -> None:
 def _is_for_people(error: Exception) -> bool:
     # httpx by name: importing it would cost every command a third of a second.
     return isinstance(error, ForPeople | OSError | TimeoutError) or type(error).__module__.startswith("httpx")
-BackupPassphrase = Annotated[
-    str, typer.Option(prompt=True, hide_input=True, envvar="HEALTHTRUST_BACKUP_PASSPHRASE", help="Of the backup.")
-]
-
-
-@app.command()
-def backup(to: Annotated[Path, typer.Argument(help="New folder, on another disk.")], passphrase: BackupPassphrase) -> None:
-    """Copy this home, encrypted, while its processes run: databases, record store, keys. Nodes are not in it."""
-    from healthtrust.backup.make import backup as make
-
-    made = make(load(), to, passphrase, typer.echo)
-    typer.echo(f"{len(made.items)} files, {sum(item.bytes for item in made.items):,} bytes in {to}")
-
-
-@app.command()
-def restore(source: Annotated[Path, typer.Argument(help="What `backup` wrote.")], passphrase: BackupPassphrase) -> None:
-    """Make this home, which must be new, what was backed up. Then start the node and ask `healthtrust behind`."""
-    from healthtrust.backup.restore import restore as put_back
-
-    made = put_back(Path(os.environ["HEALTHTRUST_HOME"]), source, passphrase, typer.echo)
-    typer.echo(f"restored from {datetime.fromtimestamp(made.made, UTC):%Y-%m-%d %H:%M:%S} UTC; next: `healthtrust behind`")
-
-
-@app.command()
-def behind() -> None:
-    """Does the ledger hold receipts or index batches of ours that are not here? Exit code 1 if so: the backup was too old."""
-    from healthtrust.backup.behind import behind as compare
-
-    found = compare(load())
-    typer.echo("\n".join(map(str, found)))
-    if not all(one.whole for one in found):
-        raise typer.Exit(1)
-
-
