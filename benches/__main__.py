@@ -1,8 +1,8 @@
 """``make bench``: runs the benches, writes docs/benchmarks.json and the page made from it.
 
-``python -m benches [NAME …] [--quick] [--network NETWORK]``: a bench is a module of this package with ``rows(quick: bool) ->
-list[dict]``, and with ``rows_on_NETWORK`` where it also runs on a consortium's network; each row has id (of a goal), figure,
-unit, peer, peer_figure, ratio, command. Peer and product run in the same process run, alternating.
+``python -m benches [NAME …] [--quick] [--network NETWORK] [--seconds N]``: a bench is a module of this package with
+``rows(quick: bool) -> list[dict]``, and with ``rows_on_NETWORK`` where it also runs on a consortium's network; each row has id
+(of a goal), figure, unit, peer, peer_figure, ratio, command. Peer and product run in the same process run, alternating.
 Rows of benches that were not named are kept as they were, with their own commit and date.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import json
 import os
 import platform
@@ -60,14 +61,18 @@ def commit() -> str:
     return said.stdout.strip() or "unknown"
 
 
-def measure(name: str, quick: bool, network: str = EMBEDDED) -> list[dict[str, Any]]:
-    """Rows of one bench, stamped. Raises SystemExit when it does not run on the network."""
+def measure(name: str, quick: bool, network: str = EMBEDDED, seconds: float | None = None) -> list[dict[str, Any]]:
+    """Rows of one bench, stamped. ``seconds``: how long what is sustained goes on. Raises SystemExit when it does not run on the
+    network, or for no length of its own."""
     stamp = {"bench": name, "commit": commit(), "date": time.strftime("%Y-%m-%d", time.gmtime()), "machine": machine()}
     bench = importlib.import_module(f"benches.{name}")
     rows = getattr(bench, "rows" if network == EMBEDDED else f"rows_on_{network}", None)
     if rows is None:
         raise SystemExit(f"the bench {name} does not run on {network}")
-    return [{**row, **stamp, "network": network} for row in rows(quick)]
+    length = {} if seconds is None else {"seconds": seconds}
+    if length and "seconds" not in inspect.signature(rows).parameters:
+        raise SystemExit(f"the bench {name} on {network} takes as long as it takes")
+    return [{**row, **stamp, "network": network} for row in rows(quick, **length)]
 
 
 def page(rows: list[dict[str, Any]]) -> str:
@@ -116,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--network", default=EMBEDDED, help="a consortium's network instead of the embedded node: validators or fabric"
     )
+    parser.add_argument("--seconds", type=float, help="how long sustained anchoring goes on (a consortium's network alone)")
     return parser
 
 
@@ -128,7 +134,7 @@ def main(arguments: list[str]) -> None:
     kept = [r for r in before if r["bench"] not in names or r.get("network", EMBEDDED) != given.network]
     for name in names:
         print(f"· {name}", flush=True)
-        fresh = measure(name, given.quick, given.network)
+        fresh = measure(name, given.quick, given.network, given.seconds)
         for row in fresh:
             print("  " + _line(row).strip())
         kept += fresh

@@ -1,5 +1,5 @@
 """Goals A1, A3, A4: records at rest to durable, anchored and provable index entries, with 1 s blocks: on the embedded node, or
-with ``--network validators`` or ``--network fabric`` (A1, A3) on a consortium's network on this machine.
+with ``--network validators`` or ``--network fabric`` (A1, and A3 sustained for ``--seconds``) on a consortium's network here.
 
 A1 begins with a file of opaque records of about 1 KB and ends when every batch's root is final on the ledger and its proofs can
 be served. The peer, pymerkle, hashes with SHA-256 in memory only: it neither commits with salts nor stores nor anchors. A3
@@ -23,6 +23,7 @@ from typing import Any
 
 from pymerkle import InmemoryTree
 
+from benches import sustained
 from core.words import ZERO
 from gateway.ledger import outbox
 from gateway.ledger.port import Call, Ledger
@@ -36,7 +37,7 @@ from offchain.stores.files import FileStore
 from offchain.trees import TreeFile
 from tests.support.chains import EvmChain, FabricChain
 from tests.support.validators import ValidatorChain
-from tests.support.world import Chain, Organisation, build_world, carry_out
+from tests.support.world import Chain, Organisation, build_world
 
 ROUNDS = 5
 RECORD = 1000
@@ -60,30 +61,32 @@ def rows(quick: bool) -> list[dict[str, Any]]:
         chain.close()
 
 
-def rows_on_validators(quick: bool) -> list[dict[str, Any]]:
-    """Rows of A1 at one size and of A3, on four validators."""
+def rows_on_validators(quick: bool, seconds: float | None = None) -> list[dict[str, Any]]:
+    """Rows of A1 at one size, and of A3 and B sustained, on four validators."""
     chain = ValidatorChain(block_seconds=1.0)
     try:
-        found = _both_modes(chain, *((100_000, FULL_ENTRIES, 2) if quick else (1_000_000, FULL_ENTRIES, ROUNDS)))
+        found = _consortium(chain, quick, seconds)
     finally:
         chain.close()
     return [{**row, "id": f"{row['id']}, 4 validators", "command": f"{COMMAND} --network validators"} for row in found]
 
 
-def rows_on_fabric(quick: bool) -> list[dict[str, Any]]:
+def rows_on_fabric(quick: bool, seconds: float | None = None) -> list[dict[str, Any]]:
     """The same on Fabric with three organisations and Raft. There a write cannot build on one that is not settled, so calls go
     one after the other on both sides."""
     chain = FabricChain()
     try:
-        found = _both_modes(chain, *((100_000, FULL_ENTRIES // 10, 2) if quick else (1_000_000, FULL_ENTRIES, 3)))
+        found = _consortium(chain, quick, seconds)
     finally:
         chain.close()
     return [{**row, "id": f"{row['id']}, Fabric", "command": f"{COMMAND} --network fabric"} for row in found]
 
 
-def _both_modes(chain: Chain, size: int, entries: int, rounds: int) -> list[dict[str, Any]]:
+def _consortium(chain: sustained.Consortium, quick: bool, seconds: float | None) -> list[dict[str, Any]]:
+    length = seconds or (10.0 if quick else 30.0)
     with tempfile.TemporaryDirectory(prefix="anchoring-") as folder:
-        return [_bulk(chain, Path(folder) / "bulk", size, rounds), _full(chain, Path(folder) / "full", rounds, entries)]
+        bulk = _bulk(chain, Path(folder) / "bulk", *((100_000, 2) if quick else (1_000_000, ROUNDS)))
+        return [bulk, *sustained.rows(chain, Path(folder), length, _Pump)]
 
 
 def _bulk(chain: Chain, folder: Path, size: int, rounds: int) -> dict[str, Any]:
@@ -148,22 +151,12 @@ def _bare_client(chain: Chain, home: Path, entries: int) -> None:
         calls = [outbox.load_call(op.call) for op in session.query(outbox.Operation).order_by(outbox.Operation.seq)]
     ledger = world.hospital.ledger
     _CLOCK.start()
-    if ledger.info().endorses:
-        _one_by_one(ledger, calls)
-    else:
-        _flood(ledger, calls)
+    _flood(ledger, calls)
     _CLOCK.stop()
     on_ledger = world.ledger.read(Call("DataIndex", "headOf", {"organisation": world.hospital.id}))
     if on_ledger["nextSequence"] != entries:
         raise AssertionError(f"the bare client put {on_ledger['nextSequence']} of {entries} entries on the ledger")
     world.close()
-
-
-def _one_by_one(ledger: Ledger, calls: list[Call]) -> None:
-    for call in calls:
-        outcome = carry_out(ledger, call)
-        if outcome.status != "committed":
-            raise AssertionError(outcome.detail)
 
 
 def _flood(ledger: Ledger, calls: list[Call]) -> None:

@@ -16,7 +16,7 @@ from gateway.ledger.reasons import LedgerError, Reason
 from gateway.settings import Settings
 from healthtrust import founding
 from healthtrust.founding import Party
-from offchain.anchor import Anchorer, IndexClient
+from offchain.anchor import ENDORSED_ENTRIES, FULL_MODE_ENTRIES, Anchorer, IndexClient
 from offchain.claim import claimed
 from offchain.database import Sessions, close, custodian_sessions, registrar_sessions
 from offchain.empi import Empi
@@ -105,7 +105,14 @@ def holdings(settings: Settings, code: str) -> Iterator[Holdings]:
     sessions = custodian_sessions(settings.custodian_database(code))
     store, envelope = FileStore(folder / "records"), open_envelope(keyring(settings, code), code)
     policy = settings.policy
-    anchorer = Anchorer(party.id, sessions, folder / "trees", mode=policy.index_mode, batch_entries=policy.batch_entries)
+    anchorer = Anchorer(
+        party.id,
+        sessions,
+        folder / "trees",
+        mode=policy.index_mode,
+        batch_entries=policy.batch_entries,
+        full_entries=ENDORSED_ENTRIES if settings.ledger.kind == "fabric" else FULL_MODE_ENTRIES,
+    )
     try:
         yield Holdings(party, Custodian(sessions, store, envelope, CustodianKeys(party.ring)), anchorer)
     finally:

@@ -33,6 +33,9 @@ PENDING, ANCHORED, FAILED = "pending", "anchored", "failed"
 Mode = Literal["root", "full"]
 FULL_MODE_ENTRIES = 400
 """Most entries whose 256 bytes travel in one transaction (100 KiB of calldata; nodes refuse much more)."""
+ENDORSED_ENTRIES = 2_000
+"""The same where writes are endorsed (Fabric): each of a custodian's batches waits for the block of the one before, and 2 MB are
+a block of their own at once (ordering's PreferredMaxBytes)."""
 TRANSACTION_ENTRIES = 20_000
 """Entries put into batches in one database transaction, so that small batches share its commit."""
 ATTEMPTS = 5
@@ -77,13 +80,14 @@ class Anchorer:
         *,
         mode: Mode = "root",
         batch_entries: int = 20_000,
+        full_entries: int = FULL_MODE_ENTRIES,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._organisation = organisation
         self._sessions = sessions
         self._directory = directory
         self._mode = mode
-        self._most = min(batch_entries, FULL_MODE_ENTRIES) if mode == "full" else batch_entries
+        self._most = min(batch_entries, full_entries) if mode == "full" else batch_entries
         self._clock = clock
 
     def batch(self) -> int:

@@ -8,8 +8,6 @@ import (
 
 	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
-
-	"healthtrust/chaincode/words"
 )
 
 const foundMethod = "found"
@@ -23,7 +21,8 @@ type Chaincode struct {
 // Init implements shim.Chaincode; there is nothing to do before Alliance.found.
 func (c *Chaincode) Init(shim.ChaincodeStubInterface) *peer.Response { return shim.Success(nil) }
 
-// Invoke implements shim.Chaincode: function "<Contract>.<method>", one argument, the JSON object of the method's arguments.
+// Invoke implements shim.Chaincode: function "<Contract>.<method>", one argument, the JSON object of the method's arguments; or a
+// number of questions (many.go).
 func (c *Chaincode) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
 	answer, err := c.answer(stub)
 	if err != nil {
@@ -34,6 +33,9 @@ func (c *Chaincode) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
 
 func (c *Chaincode) answer(stub shim.ChaincodeStubInterface) ([]byte, error) {
 	args := stub.GetArgs()
+	if len(args) > 0 && string(args[0]) == manyFunction {
+		return c.answerMany(stub, args[1:])
+	}
 	if len(args) != 2 {
 		return nil, invalid("a call is a function and one argument, a JSON object")
 	}
@@ -45,14 +47,7 @@ func (c *Chaincode) answer(stub shim.ChaincodeStubInterface) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	result, err := m.run(f, jsonReader(m, args[1]))
-	if err != nil && f.err == nil {
-		return nil, err
-	}
-	if err := f.commit(); err != nil {
-		return nil, err
-	}
-	return words.EncodeJSON(result)
+	return question{m, args[1]}.answer(f)
 }
 
 // open is the frame of a proposal: who calls, when, and which ledger this is.

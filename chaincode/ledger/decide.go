@@ -25,7 +25,7 @@ type decideArgs struct {
 // why its answer is never submitted.
 func decide(f *frame, a decideArgs) (answer decision.Answer, err error) {
 	var o opened
-	if err := f.transient(openedKey, &o); err != nil {
+	if err := f.transient(f.opened, &o); err != nil {
 		return answer, err
 	}
 	asked := ask{a.Request, a.Consent}
@@ -51,7 +51,7 @@ type decideManyArgs struct {
 // decideMany is decide for many requests at one time; the transient map holds as many opened scopes, in the same order.
 func decideMany(f *frame, a decideManyArgs) ([]decision.Answer, error) {
 	var scopes []opened
-	if err := f.transient(openedKey, &scopes); err != nil {
+	if err := f.transient(f.opened, &scopes); err != nil {
 		return nil, err
 	}
 	if len(scopes) != len(a.Asks) {

@@ -22,6 +22,7 @@ type frame struct {
 	time      uint64
 	facts     facts
 	readOnly  bool
+	opened    string // transient key of what is opened for a decision
 	seen      map[string][]byte
 	changes   map[string][]byte
 	endorsers map[string]string
@@ -40,7 +41,7 @@ type event struct {
 const eventName = "healthtrust"
 
 func newFrame(stub shim.ChaincodeStubInterface, readOnly bool) *frame {
-	f := &frame{stub: stub, readOnly: readOnly}
+	f := &frame{stub: stub, readOnly: readOnly, opened: openedKey}
 	f.seen, f.changes, f.endorsers = map[string][]byte{}, map[string][]byte{}, map[string]string{}
 	return f
 }

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from gateway.ledger.port import Ledger, Prepared
+from gateway.ledger.port import Call, Ledger, Prepared
 from gateway.ledger.reasons import LedgerError, Reason
-from gateway.ledger.wire import load_call
+from gateway.ledger.wire import contract_of
 
 if TYPE_CHECKING:
     from gateway.ledger.outbox import Operation
@@ -32,33 +32,44 @@ ATTEMPTS = 50
 """Transactions of one operation at most."""
 SIDE_BY_SIDE = 8
 """Writes endorsed at the same time."""
+LARGE = 100_000
+"""Characters of a stored call."""
 _VERDICTS = frozenset({Reason.REJECTED, Reason.INVALID_ARGUMENT, Reason.TOO_LARGE})
 
 
-def startable(waiting: Iterable[Operation]) -> Iterator[Operation]:
-    """Those that may go together. What was overtaken once goes alone among the writes of its contract: they share something,
-    and side by side all but one would be overtaken again."""
-    crowded: set[str] = set()
+def startable(waiting: Iterable[Operation], chained: set[str]) -> Iterator[Operation]:
+    """Those that may go together, looked for as they are taken. What was overtaken, or refused because of an earlier one, goes
+    alone among the writes of its contract: they share something, and side by side all but one would be overtaken or refused
+    again. So does a large one, which costs more to have endorsed in vain. ``chained``: contracts of which that is known; it
+    grows."""
+    started: set[str] = set()
     for op in waiting:
-        contract = load_call(op.call).contract
-        if contract not in crowded:
+        contract = contract_of(op.beginning)
+        if op.attempts or op.reason or op.size > LARGE:
+            chained.add(contract)
+        if contract not in started or contract not in chained:
+            started.add(contract)
             yield op
-        if op.attempts:
-            crowded.add(contract)
 
 
-def prepare(ledger: Ledger, ops: Iterable[Operation], account: str) -> dict[int, Prepared | LedgerError]:
+def prepare(
+    ledger: Ledger, waiting: Iterable[Operation], account: str, stored: Callable[[Operation], Call], chained: set[str]
+) -> dict[int, Prepared | LedgerError]:
     """Prepare in order, some side by side; answers by ``seq``. Ends with the first answer that says nothing about the write but
-    that the ledger, or our place in it, has to be put right."""
+    that the ledger, or our place in it, has to be put right. ``stored``: an operation's call, asked for when its turn comes, for
+    calls may be megabytes; ``chained``: see :func:`startable`."""
     answers: dict[int, Prepared | LedgerError] = {}
-    rest = iter(ops)
+    rest = startable(waiting, chained)
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         while some := list(islice(rest, SIDE_BY_SIDE)):
-            for op, answer in zip(some, pool.map(lambda op: _prepare(ledger, op, account), some), strict=True):
+            for op, answer in zip(some, pool.map(lambda op: _prepare(ledger, stored(op), account), some), strict=True):
                 answers[op.seq] = answer
-                if isinstance(answer, LedgerError) and answer.reason not in _VERDICTS | AGAIN:
+                if not isinstance(answer, LedgerError):
+                    continue
+                if answer.reason not in _VERDICTS | AGAIN:
                     log.warning("stored writes wait: %s", answer)
                     return answers
+                chained.add(contract_of(op.beginning))
     return answers
 
 
@@ -89,9 +100,9 @@ def resend(rows: Sequence[Operation]) -> None:
         op.state, op.height, op.block, op.updated = "pending", None, None, time.time()
 
 
-def _prepare(ledger: Ledger, op: Operation, account: str) -> Prepared | LedgerError:
+def _prepare(ledger: Ledger, call: Call, account: str) -> Prepared | LedgerError:
     try:
-        return ledger.prepare(load_call(op.call), account)
+        return ledger.prepare(call, account)
     except LedgerError as e:
         return e
 

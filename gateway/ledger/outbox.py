@@ -29,7 +29,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import (
@@ -48,13 +48,13 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, column_property, defer, mapped_column, sessionmaker
 
 from gateway.ledger import endorsing
 from gateway.ledger.db import writing
 from gateway.ledger.port import Block, Call, Ledger, Outcome, Prepared, Sent
 from gateway.ledger.reasons import LedgerError, Reason
-from gateway.ledger.wire import dump_call, load_call
+from gateway.ledger.wire import BEGINNING, dump_call, load_call
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +107,10 @@ class Operation(Base):
     restoring: Mapped[bool] = mapped_column(default=False, index=True)
     created: Mapped[float]
     updated: Mapped[float]
+    beginning: Mapped[str] = column_property(func.substr(call, 1, BEGINNING))
+    """Of the call, enough to tell its contract."""
+    size: Mapped[int] = column_property(func.length(call))
+    """Characters of the call."""
 
 
 class Lane(Base):
@@ -306,8 +310,8 @@ def _sign(sessions: Sessions, ledger: Ledger, lane: Lane, holder: str, limit: in
 def _rounds(sessions: Sessions, ledger: Ledger, lane: Lane, holder: str, limit: int) -> int:
     """Endorse, send and settle by turns, as long as there is progress: what was refused because of an earlier write is tried
     again once that is settled. Number sent."""
-    sent, deadline = 0, time.monotonic() + ROUNDS_SECONDS
-    while time.monotonic() < deadline and (signed := _endorse(sessions, ledger, lane, holder, limit)):
+    sent, deadline, chained = 0, time.monotonic() + ROUNDS_SECONDS, set[str]()
+    while time.monotonic() < deadline and (signed := _endorse(sessions, ledger, lane, holder, limit, chained)):
         _send(sessions, ledger, signed)
         sent += len(signed)
         while _on_the_way(sessions, ledger, [id for id, _ in signed]) and time.monotonic() < deadline:
@@ -315,14 +319,18 @@ def _rounds(sessions: Sessions, ledger: Ledger, lane: Lane, holder: str, limit: 
     return sent
 
 
-def _endorse(sessions: Sessions, ledger: Ledger, lane: Lane, holder: str, limit: int) -> list[tuple[str, Prepared]]:
-    """Have the next operations endorsed and commit them as pending; what was signed."""
+def _endorse(
+    sessions: Sessions, ledger: Ledger, lane: Lane, holder: str, limit: int, chained: set[str]
+) -> list[tuple[str, Prepared]]:
+    """Have the next operations endorsed and commit them as pending; what was signed. ``chained``: contracts whose writes were
+    seen to build on each other."""
     with sessions() as session:
         pending = session.scalar(
             select(func.min(Operation.seq)).where(Operation.state == PENDING, Operation.account == lane.account)
         )
-        waiting = list(session.scalars(_waiting(lane.account).limit(limit)))
-    answers = endorsing.prepare(ledger, endorsing.startable(waiting), lane.account)
+        light = _waiting(lane.account).options(defer(Operation.call), defer(Operation.raw))
+        waiting = list(session.scalars(light.limit(limit)))
+    answers = endorsing.prepare(ledger, waiting, lane.account, partial(_stored, sessions), chained)
     with sessions.begin() as session:
         writing(session)
         held = (Lane.account == lane.account, Lane.holder == holder, Lane.held_until > time.time())
@@ -335,6 +343,11 @@ def _endorse(sessions: Sessions, ledger: Ledger, lane: Lane, holder: str, limit:
             if isinstance(answer, Prepared):
                 signed.append((op.id, answer))
     return signed
+
+
+def _stored(sessions: Sessions, op: Operation) -> Call:
+    with sessions() as session:
+        return load_call(session.scalars(select(Operation.call).where(Operation.seq == op.seq)).one())
 
 
 def _on_the_way(sessions: Sessions, ledger: Ledger, ids: Sequence[str]) -> bool:

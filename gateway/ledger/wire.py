@@ -19,6 +19,17 @@ def load_call(text: str) -> Call:
     return Call(contract, method, _rich(args))
 
 
+BEGINNING = 64
+"""Characters of a call's text that hold its contract."""
+_DECODER = json.JSONDecoder()
+
+
+def contract_of(beginning: str) -> str:
+    """A call's contract, from the first :data:`BEGINNING` characters of its text: the rest may be megabytes."""
+    contract: str = _DECODER.raw_decode(beginning, 1)[0]
+    return contract
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes | bytearray):
         return {"hex": bytes(value).hex()}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
@@ -203,6 +203,7 @@ def test_publishing_goes_on_where_it_stopped(scene: Scene) -> None:
         assert document["transaction"].startswith("0x")
 
 
+@settings(deadline=None)
 @given(st.integers(1, 200))
 def test_a_tree_file_proves_every_leaf_and_no_other(tmp_path_factory: pytest.TempPathFactory, size: int) -> None:
     leaves = [merkle.leaf_hash(bytes([i % 256, i // 256])) for i in range(size)]

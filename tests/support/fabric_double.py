@@ -135,7 +135,7 @@ class FakePeer:
 
     def ledger(self, request: Any) -> Any:
         """Answers ``qscc`` from the blocks; for ``on("Evaluate", …)``."""
-        function, arg = _called(request)
+        function, arg = called(request)
         if function == "GetChainInfo":
             head = self.blocks[-1].header
             found: Any = message("common.BlockchainInfo")(height=head.number + 1, currentBlockHash=header_hash(head))
@@ -198,7 +198,7 @@ class FakePeer:
         yield message("protos.DeliverResponse")(status=200)
 
 
-def _called(request: Any) -> tuple[str, bytes]:
+def called(request: Any) -> tuple[str, bytes]:
     """Function and last argument of the call in a request."""
     proposal = message("protos.Proposal").FromString(request.proposed_transaction.proposal_bytes)
     payload = message("protos.ChaincodeProposalPayload").FromString(proposal.payload)

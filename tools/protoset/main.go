@@ -23,7 +23,8 @@ import (
 
 // roots are the files spoken to directly; what they import comes along.
 var roots = []string{
-	"common/ledger.proto", "gateway/gateway.proto", "google/rpc/status.proto", "msp/identities.proto", "orderer/ab.proto", "peer/chaincode_event.proto",
+	"common/configtx.proto", "common/ledger.proto", "gateway/gateway.proto", "google/rpc/status.proto",
+	"msp/identities.proto", "msp/msp_config.proto", "orderer/ab.proto", "orderer/configuration.proto", "peer/chaincode_event.proto",
 	"peer/events.proto", "peer/lifecycle/lifecycle.proto", "peer/policy.proto", "peer/transaction.proto",
 }
 

@@ -9,7 +9,7 @@ contains.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ from gateway.ledger.port import Call
 from gateway.ledger.reasons import LedgerError, Reason
 
 OPENED = "opened"
-"""Transient key of opened scopes."""
+"""Transient key of opened scopes; with ``/`` and the question's place among many."""
+MANY = b"many"
+"""Function of the chaincode that answers many questions over one state."""
 _SECRET = ("scopeWords", "salt")
 _ADDRESS = re.compile("0x[0-9a-fA-F]{40}")
 _OWN_REASONS = {
@@ -76,12 +78,11 @@ class Codec:
 
     def decode(self, function: Function, answer: bytes) -> Any:
         """None, one value, or a dict by name."""
-        if not function.outputs:
-            return None
-        value = orjson.loads(answer)
-        if len(function.outputs) == 1:
-            return from_json(function.outputs[0], value)
-        return {n: from_json(p, value[n]) for n, p in zip(function.output_names, function.outputs, strict=True)}
+        return _decoded(function, orjson.loads(answer) if function.outputs else None)
+
+    def decode_many(self, functions: Iterable[Function], answer: bytes) -> list[Any]:
+        """Answers to questions of :func:`together`, each as :meth:`decode` gives it."""
+        return [_decoded(function, value) for function, value in zip(functions, orjson.loads(answer), strict=True)]
 
     def reported(self, payload: bytes) -> list[tuple[str, str, dict[str, Any]]]:
         """Contract, name and arguments of each event in a transaction's one chaincode event; unknown ones are left out."""
@@ -99,6 +100,20 @@ class Codec:
         inputs = self.errors.get((name, frozenset(args)))
         values = by_name(inputs, args).values() if inputs else args.values()
         return LedgerError(reason, detail=error_text(name, list(values)) if name else "reverted without a reason")
+
+
+def together(asked: Sequence[Invocation]) -> tuple[list[bytes], dict[str, bytes]]:
+    """Arguments and transient map of one proposal that asks them all."""
+    args = [MANY, *(part for i in asked for part in i.args)]
+    return args, {f"{name}/{n}": value for n, i in enumerate(asked) for name, value in i.transient.items()}
+
+
+def _decoded(function: Function, value: Any) -> Any:
+    if not function.outputs:
+        return None
+    if len(function.outputs) == 1:
+        return from_json(function.outputs[0], value)
+    return {n: from_json(p, value[n]) for n, p in zip(function.output_names, function.outputs, strict=True)}
 
 
 def by_name(params: tuple[Param, ...], values: Mapping[str, Any]) -> dict[str, Any]:

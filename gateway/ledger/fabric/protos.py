@@ -12,7 +12,7 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-DIGEST = "4b150bcc684bda7e73d9cb08811cd7d08a7715421f9ea1d7ec5c6d0caaeb8c74"
+DIGEST = "30f82dca3671f22dfd0e3b6af994a76089d3d9da34800726760273b5c94a56fa"
 """SHA-256 of the descriptor set."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -19,18 +20,19 @@ from gateway.ledger.port import Call, LedgerInfo, Outcome, Prepared, Sent
 from gateway.ledger.reasons import LedgerError, Reason
 from gateway.ledger.wire import dump_call, load_call
 from tests.gateway.ledger.test_outbox import chain_of
-from tests.support.world import World, grant_call
+from tests.support.world import Organisation, World, grant_call
 
 Sessions = sessionmaker[Session]
 KIND = kind_word("test")
 
 
 class Endorsing(MemoryLedger):
-    """The operator's view of an in-memory chain, as if peers endorsed: a write is tried out when it is prepared, and counts only
-    if its contract was not written to since."""
+    """A member's view (the operator's) of an in-memory chain, as if peers endorsed: a write is tried out when it is prepared, and
+    counts only if its contract was not written to since."""
 
-    def __init__(self, world: World) -> None:
-        super().__init__(chain_of(world), world.operator.key)
+    def __init__(self, world: World, member: Organisation | None = None) -> None:
+        super().__init__(chain_of(world), (member or world.operator).key)
+        self.tried = 0
         self.written: dict[str, int] = {}
         self.settled: dict[str, Outcome] = {}
         self.prepared: list[str] = []
@@ -41,6 +43,7 @@ class Endorsing(MemoryLedger):
         return replace(super().info(), endorses=True)
 
     def prepare(self, call: Call, account: str | None = None, nonce: int | None = None) -> Prepared:
+        self.tried += 1
         if call.contract in self.refuse:
             raise self.refuse[call.contract]
         self.read(call)
@@ -124,6 +127,20 @@ def test_what_builds_on_an_earlier_write_waits_for_it(sessions: Sessions, double
     assert {r.reason for r in rows(sessions)} == {None}
 
 
+def test_a_chain_of_writes_is_not_endorsed_again_and_again(sessions: Sessions, double: World) -> None:
+    """Each of a custodian's batches names the one before: side by side once, then one after the other."""
+    ledger = Endorsing(double, double.hospital)
+    roots = [bytes(32), *(sm3(bytes([n])) for n in range(20))]
+    chained = [
+        Call("DataIndex", "anchorBatch", {"root": root, "firstSequence": n, "count": 1, "previousRoot": before})
+        for n, (before, root) in enumerate(pairwise(roots))
+    ]
+    put(sessions, *chained)
+    outbox.flush(sessions, ledger)
+    assert states(sessions) == [SUCCEEDED] * len(chained)
+    assert ledger.tried < len(chained) + endorsing.SIDE_BY_SIDE
+
+
 def test_a_refusal_is_final_only_when_nothing_earlier_is_under_way(sessions: Sessions, double: World, ledger: Endorsing) -> None:
     bad = Call("Evidence", "record", {"kind": KIND, "digest": bytes(32)})
     put(sessions, evidence(1), bad)
@@ -191,7 +208,8 @@ def test_one_that_waits_for_another_of_its_contract_is_under_way(sessions: Sessi
         session.execute(update(Operation).where(Operation.seq == rows(sessions)[0].seq).values(attempts=1))
     ledger.refuse["Evidence"] = LedgerError(Reason.TOO_LARGE, "endorse")
     waiting = rows(sessions)
-    answers = endorsing.prepare(ledger, endorsing.startable(waiting), ledger.info().account)
+    stored = {op.seq: load_call(op.call) for op in waiting}
+    answers = endorsing.prepare(ledger, waiting, ledger.info().account, lambda op: stored[op.seq], set())
     judged = {op.seq: values["state"] for op, values in endorsing.judge(waiting, answers, None)}
     first, second, third = (r.seq for r in waiting)
     assert judged == {first: FAILED, third: INITIALISED}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.ledger.fabric.codec import OPENED, Codec
+from gateway.ledger.fabric.codec import MANY, OPENED, Codec, together
 from gateway.ledger.fabric.found import CONTRACTS
 from gateway.ledger.memory.frame import METHODS
 from gateway.ledger.memory.ledger import MemoryLedger
@@ -119,3 +119,14 @@ def test_the_double_and_the_chaincode_take_the_same_arguments(codec: Codec) -> N
         for name, method in methods.items():
             function = codec.functions.find(contract, name, dict.fromkeys(method.names))
             assert set(function.names) == set(method.names), f"{contract}.{name}"
+
+
+def test_many_questions_are_pairs_of_one_proposal_with_what_each_opens(codec: Codec) -> None:
+    deciding = Call("Consent", "decide", {"request": REQUEST, "consent": WORD, "time": 5, "scopeWords": b"\x01", "salt": WORD})
+    asked = [codec.encode(c) for c in (Call("Alliance", "name"), deciding)]
+    args, transient = together(asked)
+    assert args == [MANY, b"Alliance.name", b"{}", b"Consent.decide", asked[1].args[1]]
+    assert transient == {f"{OPENED}/1": asked[1].transient[OPENED]}
+    answer = b'["x",{"outcome":1,"reason":2,"fields":"9007199254740993"}]'
+    decided = {"outcome": 1, "reason": 2, "fields": 9007199254740993}
+    assert codec.decode_many([i.function for i in asked], answer) == ["x", decided]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import grpc
 import pytest
 
-from gateway.ledger.fabric import query
 from gateway.ledger.fabric.blocks import header_hash
 from gateway.ledger.fabric.codec import Codec
 from gateway.ledger.fabric.context import Context
@@ -23,7 +22,7 @@ from gateway.ledger.fabric.profile import Profile
 from gateway.ledger.fabric.protos import message
 from gateway.ledger.port import Block, Call, LedgerInfo, Prepared
 from gateway.ledger.reasons import LedgerError, Reason
-from tests.support.fabric_double import FakePeer, Refusal, make_block, somebody
+from tests.support.fabric_double import FakePeer, Refusal, called, make_block, somebody
 
 NOW = 1_700_000_000
 LIMIT = 30.0
@@ -191,25 +190,35 @@ def test_an_older_state_is_not_to_be_had(ledger: FabricLedger) -> None:
     assert reason(lambda: ledger.read(call, at=b"\x01" * 32)) is Reason.NOT_FOUND
 
 
-def test_many_questions_that_never_meet_one_state_are_given_up(peer: FakePeer, ledger: FabricLedger) -> None:
-    def moving(request: Any) -> Any:
-        peer.append((f"{len(peer.blocks)}", NOW, 0, None))
-        try:
+def many(peer: FakePeer, answer: bytes, meanwhile: Callable[[], object] = lambda: None) -> None:
+    """Have questions to the chaincode answered with this; what happens meanwhile."""
+
+    def asked(request: Any) -> Any:
+        if called(request)[0].startswith("Get"):
             return peer.ledger(request)
-        except Refusal:
-            answer = peer.ledger(ctx_info(ledger))
-            answer.result.payload = b'"1"'
-            return answer
+        meanwhile()
+        return message("gateway.EvaluateResponse")(result={"status": 200, "payload": answer})
 
-    peer.on("Evaluate", moving)
-    calls = [Call("Evidence", "countOf", {"organisation": bytes(32)})] * 2
-    assert reason(lambda: ledger.read_many(calls)) is Reason.BEHIND
+    peer.on("Evaluate", asked)
 
 
-def ctx_info(ledger: FabricLedger) -> Any:
-    """A request for the height, as the driver makes it."""
-    proposed = query.ask(ledger._ctx.gateway, "GetChainInfo")
-    return message("gateway.EvaluateRequest")(proposed_transaction=proposed.signed)
+COUNT = Call("Evidence", "countOf", {"organisation": bytes(32)})
+
+
+def test_many_questions_are_one_proposal(peer: FakePeer, ledger: FabricLedger) -> None:
+    head = ledger.head()
+    many(peer, b'[1,"9007199254740993",3]')
+    peer.asked.clear()
+    assert ledger.read_many([COUNT] * 3, at=head.hash) == [1, 9007199254740993, 3]
+    assert peer.asked == ["Evaluate"] * 2  # the questions, and that the head is still the same
+    many(peer, b"[1,2]", meanwhile=lambda: peer.append((f"{len(peer.blocks)}", NOW, 0, None)))
+    assert ledger.read_many([COUNT] * 2) == [1, 2]  # one simulation is one state, whatever comes in between
+    assert reason(lambda: ledger.read_many([COUNT] * 2, at=ledger.head().hash)) is Reason.NOT_FOUND
+
+
+def test_writes_that_are_tried_out_and_never_meet_one_state_are_given_up(peer: FakePeer, ledger: FabricLedger) -> None:
+    many(peer, b"1", meanwhile=lambda: peer.append((f"{len(peer.blocks)}", NOW, 0, None)))
+    assert reason(lambda: ledger.read_many([RECORD] * 2)) is Reason.BEHIND
 
 
 def test_outcomes_follow_the_block(peer: FakePeer, ctx: Context, ledger: FabricLedger) -> None:
