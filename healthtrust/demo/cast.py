@@ -37,6 +37,8 @@ class Practitioner:
 
 
 DOCTOR = Practitioner("TEST-110310000001", "李静（演示）", "主治医师", "内科", "physician")
+COLLEAGUE = Practitioner("TEST-110310000002", "王敏（演示）", "护士长", "急诊科", "nurse")
+"""Confirms the doctor's emergencies."""
 AUDITOR = Practitioner("TEST-AUDIT-0001", "周明（演示）", "审计员", "信息中心", "auditor")
 
 

@@ -7,7 +7,7 @@ from gateway.client import Key
 from gateway.ledger.port import Call
 from healthtrust import founding
 from healthtrust.custody import import_folder, registry
-from healthtrust.demo.cast import AUDITOR, DOCTOR, employ
+from healthtrust.demo.cast import AUDITOR, COLLEAGUE, DOCTOR, employ
 from healthtrust.demo.sources import HOSPITAL
 from healthtrust.demo.stage import Say, Stage, must
 from offchain import standards
@@ -46,7 +46,7 @@ def publish(stage: Stage, said: Say) -> None:
 
 
 def employ_staff(stage: Stage) -> Key:
-    """Credentials for a doctor of the hospital and an auditor of the office; the doctor's key."""
+    """Credentials for a doctor and a nurse of the hospital and an auditor of the office; the doctor's key."""
     gateway, hospital = stage.client(), stage.custodies[HOSPITAL]
     office = founding.registrar(stage.settings)
 
@@ -58,4 +58,5 @@ def employ_staff(stage: Stage) -> Key:
         hospital.write(f"credential/{call.args['practitioner'].hex()}", "credential.issue", call)
 
     employ(stage.settings, stage.wallet, gateway, AUDITOR, office, write_for_office)
+    employ(stage.settings, stage.wallet, gateway, COLLEAGUE, hospital.party, write_for_hospital)
     return employ(stage.settings, stage.wallet, gateway, DOCTOR, hospital.party, write_for_hospital)

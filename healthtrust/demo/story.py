@@ -16,7 +16,7 @@ from core.errors import place_of
 from gateway.settings import Settings, load
 from healthtrust.custody import custody
 from healthtrust.demo import sources
-from healthtrust.demo.cast import AUDITOR, DOCTOR, PASSPHRASE, Wallet
+from healthtrust.demo.cast import AUDITOR, COLLEAGUE, DOCTOR, PASSPHRASE, Wallet
 from healthtrust.demo.consent import activation, enrol, grant, leave_a_question, revoke
 from healthtrust.demo.hospitals import employ_staff, import_records, publish
 from healthtrust.demo.reading import audit, prove, read, show_receipts
@@ -68,6 +68,7 @@ def _farewell(stage: Stage, who: Protagonist, bundle: Path) -> None:
         f"钥匙文件 · key files: {stage.wallet.folder}  （密码 · passphrase: {PASSPHRASE}）",
         f"  居民 resident   resident-{who.number[-4:]}.json   {who.name}  身份证号 ID {who.number}",
         f"  医生 doctor     {DOCTOR.role}.json        {DOCTOR.name}",
+        f"  护士 nurse      {COLLEAGUE.role}.json            {COLLEAGUE.name}  （确认紧急调阅 · confirms emergencies）",
         f"  审计 auditor    {AUDITOR.role}.json          {AUDITOR.name}",
         *(f"  还没开户，可自己试 · try opening an account: {p.name} {p.number} 激活码 {activation(stage, p)}" for p in others),
         f"证明包 · proof bundle: healthtrust verify {bundle}",

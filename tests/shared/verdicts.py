@@ -26,7 +26,8 @@ def vector(bundle: Any, trust: Any, comet: dict[str, Any]) -> dict[str, Any]:
     notes = {code: {"zh": zh, "en": en} for code, (zh, en) in verify.NOT_SHOWN.items()}
     rest = {"zh": verify.RESTS_ON[0], "en": verify.RESTS_ON[1]}
     missing = {"zh": verify.MISSING[0], "en": verify.MISSING[1]}
-    words = {"lines": texts, "notShown": notes, "missing": missing, "restsOn": rest}
+    emergency = {code: {"zh": zh, "en": en} for code, (zh, en) in verify.IN_EMERGENCY.items()}
+    words = {"lines": texts, "inEmergency": emergency, "notShown": notes, "missing": missing, "restsOn": rest}
     return {"words": words, "order": [code for code, _ in verify._ORDER], "mandatory": sorted(verify.MANDATORY), "rows": rows} | {
         "comet": signed
     }

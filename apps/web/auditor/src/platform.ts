@@ -1,5 +1,5 @@
 /** What an auditor asks of the gateway. */
-import { Platform, type Hex, type Schemas } from '@healthtrust/kit'
+import { Platform, type EmergencyItem, type Hex, type Schemas } from '@healthtrust/kit'
 import type {
   Block,
   BlockRow,
@@ -43,6 +43,10 @@ export class AuditorPlatform extends Platform {
 
   receiptNumbers = (custodian: Hex): Promise<Schemas['ReceiptPage']> =>
     this.client.get('receipts', { query: { custodian, limit: 500 } })
+
+  emergencies = async (): Promise<EmergencyItem[]> => (await this.client.get('emergencies')).items
+  reviewEmergency = (id: Hex, outcome: 'justified' | 'unjustified'): Promise<Schemas['Accepted']> =>
+    this.client.post('emergencies/{id}/review', { outcome }, { parts: { id } })
 
   evidence = (cursor?: string): Promise<Schemas['EvidencePage']> => this.client.get('evidence', { query: { cursor } })
 

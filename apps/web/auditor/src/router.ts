@@ -7,6 +7,7 @@ export const router = createRouter({
     { path: '/', name: 'overview', component: () => import('./pages/Overview.vue') },
     { path: '/trace/:id', name: 'trace', component: () => import('./pages/Trace.vue') },
     { path: '/evidence', name: 'evidence', component: () => import('./pages/Evidence.vue') },
+    { path: '/emergencies', name: 'emergencies', component: () => import('./pages/Emergencies.vue') },
     { path: '/verify', name: 'verify', component: () => import('./pages/Verify.vue') },
     { path: '/:rest(.*)', redirect: '/' },
   ],

@@ -1,5 +1,6 @@
 /** The one state of the doctor's desk: the open session, the patients, what was read of the chosen one. */
 import {
+  asConsent,
   DoctorPlatform,
   KeyStore,
   now,
@@ -14,12 +15,15 @@ import {
   type KeyFile,
   type ListedAll,
   type ReceivedConsent,
+  type StaffEmergency,
   type Released,
 } from '@healthtrust/kit'
 import { computed, reactive, shallowReactive } from 'vue'
 import { i18n } from './words'
 
 const IDLE_MS = 15 * 60_000
+const LOOK_AGAIN_MS = 2000
+let lookingAgain: ReturnType<typeof setTimeout> | undefined
 const { t } = i18n.global as unknown as { t: (key: string, named?: Record<string, unknown>) => string }
 
 export const store = new KeyStore('healthtrust.doctor.key')
@@ -34,7 +38,12 @@ export const state = reactive({
   problem: '',
 })
 /** Lists as fetched; replaced whole. */
-export const lists = shallowReactive({ requests: [] as AccessRequest[], consents: [] as ReceivedConsent[], loaded: false })
+export const lists = shallowReactive({
+  requests: [] as AccessRequest[],
+  consents: [] as ReceivedConsent[],
+  emergencies: [] as StaffEmergency[],
+  loaded: false,
+})
 /** What was read, by record. */
 export const released = shallowReactive(new Map<string, Released>())
 export const view = shallowReactive({ listed: null as ListedAll | null, listing: false, selected: null as Released | null })
@@ -54,7 +63,8 @@ export const session = new Session(IDLE_MS, () => {
   news?.abort()
   released.clear()
   Object.assign(view, { listed: null, selected: null })
-  Object.assign(lists, { requests: [], consents: [], loaded: false })
+  Object.assign(lists, { requests: [], consents: [], emergencies: [], loaded: false })
+  clearTimeout(lookingAgain)
   state.patient = null
   state.labels.clear()
   void platform.signOut()
@@ -80,8 +90,12 @@ export async function open(file: KeyFile, passphrase: string, onProgress: (share
 
 /** Fetches requests and consents again; opens the chosen patient's record as soon as it may be read. */
 export async function refresh(): Promise<void> {
-  const [requests, consents] = await Promise.all([platform.requests(), platform.consents()])
-  Object.assign(lists, { requests, consents, loaded: true })
+  const [requests, given, emergencies] = await Promise.all([platform.requests(), platform.consents(), platform.emergencies()])
+  const consents = [...emergencies.flatMap((e) => asConsent(e) ?? []), ...given]
+  Object.assign(lists, { requests, consents, emergencies, loaded: true })
+  clearTimeout(lookingAgain)
+  // Both have signed and the ledger has not got it yet: nobody tells of that.
+  if (emergencies.some((e) => e.state === 'confirmed')) lookingAgain = setTimeout(() => void refresh(), LOOK_AGAIN_MS)
   const consent = current.value
   if (consent?.consent !== shownConsent) await openRecord()
 }
@@ -91,6 +105,17 @@ const inForce = (c: ReceivedConsent): boolean => c.status === 'active' && c.peri
 export const consentsOf = (subject: Hex | null): ReceivedConsent[] =>
   lists.consents.filter((c) => c.subject === subject && inForce(c))
 export const current = computed(() => consentsOf(state.patient)[0] ?? null)
+/** What this person began for the chosen patient and nobody has reviewed or let lapse. */
+export const pendingEmergency = computed(
+  () =>
+    lists.emergencies.find(
+      (e) => e.subject === state.patient && e.first === platform.id && ['waiting', 'confirmed'].includes(e.state),
+    ) ?? null,
+)
+/** What colleagues wait for this person to confirm. */
+export const toConfirm = computed(() => lists.emergencies.filter((e) => e.state === 'waiting' && e.first !== platform.id))
+/** Signed by this person as the second, not on the ledger yet. */
+export const toOpen = computed(() => lists.emergencies.filter((e) => e.state === 'confirmed' && e.second === platform.id))
 export const lastRequest = computed(() => lists.requests.find((r) => r.subject === state.patient) ?? null)
 let shownConsent: Hex | undefined
 

@@ -4,6 +4,7 @@ import type { Hex } from './bytes'
 import type { Json } from './canonical'
 import { check, MANDATORY, parseJson, type Code } from './check'
 import type { LedgerState } from './decision'
+import type { EmergencyArtefact } from './emergency'
 
 /** A record as released: values and their salts, leaf hashes of what is withheld; keys are element numbers as decimal text. */
 export interface Disclosure {
@@ -26,7 +27,7 @@ export interface Bundle {
   record: { id: Hex; custodian: Hex; subject: Hex; disclosure: Disclosure; digestSalt: Hex; schema: Record<string, unknown> }
   index: { entry: Hex; proof: InclusionProof; root: Hex; batch: number }
   request: { base: string; signature: string; keyid: string; publicKey: Hex; body?: string | null }
-  consent: { artefact: Artefact | null }
+  consent: { artefact: Artefact | EmergencyArtefact | null }
   decision: {
     outcome: string
     reason: string

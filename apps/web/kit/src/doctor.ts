@@ -6,6 +6,7 @@ import { canonicalBytes } from './canonical'
 import type { Schemas, Told } from './client'
 import { randomBytes, sign } from './crypto'
 import { now } from './dates'
+import { beginEmergency, confirmEmergency, emergencyScope, type EmergencyArtefact, type StaffEmergency } from './emergency'
 import { parseEntry, type IndexEntry } from './entry'
 import { Problem, type Http } from './http'
 import type { AccessRequest, RecordSummary } from './model'
@@ -27,7 +28,8 @@ export interface ReceivedConsent {
   period: { start: number; end: number }
   uses: number
   used: number
-  sealed: SealedArtefact | null
+  /** Of an emergency what both signed, in the clear. */
+  sealed: SealedArtefact | EmergencyArtefact | null
   /** Null where it is sealed to the organisation, not to the person. */
   scope: Scope | null
 }
@@ -127,6 +129,30 @@ export class DoctorPlatform extends Platform {
     }))
   }
 
+  /** What waits for a second person here, and what this person signed. */
+  async emergencies(): Promise<StaffEmergency[]> {
+    return (await this.client.get('emergencies/staff')).items as StaffEmergency[]
+  }
+
+  /** Begins a reading without the patient. Nothing opens before somebody else has confirmed it. */
+  async beginEmergency(subject: Hex, reason: string, minutes: number): Promise<void> {
+    const scope = emergencyScope(subject, this.id, this.session!.organisation!, now() + this.client.skew)
+    await this.client.post('emergencies', beginEmergency(scope, reason, minutes, await this.domain('Access'), this.own.key))
+  }
+
+  /** Signs as the second person; then the own organisation's gate puts it on the ledger. */
+  async confirmEmergency(e: StaffEmergency): Promise<void> {
+    const signature = confirmEmergency(e, await this.domain('Access'), this.own.key)
+    const parts = { id: e.id }
+    const confirmed = await this.client.post('emergencies/{id}/confirmation', { signature }, { parts })
+    await this.openEmergency(confirmed as StaffEmergency)
+  }
+
+  /** Puts what both signed on the ledger; again is no error. */
+  async openEmergency(e: StaffEmergency): Promise<void> {
+    await this.gate(e.organisation).call('POST', 'emergencies', { body: e.opening, signer: this.own })
+  }
+
   private opened(sealed: SealedArtefact): Artefact | null {
     try {
       return openArtefact(sealed, this.id, this.own.key.privateKey)
@@ -207,4 +233,12 @@ export class DoctorPlatform extends Platform {
     if (added.receipt.json !== bundle.receipt.json) throw new Problem(0, 'other_receipt', 'this completes another receipt')
     return { ...bundle, ...added }
   }
+}
+
+/** An emergency that is open for its reader, as the desk reads under it. Null where it is not. */
+export function asConsent(e: StaffEmergency): ReceivedConsent | null {
+  if (e.state !== 'open' || !e.artefact || !e.ends) return null
+  const { scope } = e.artefact
+  const period = { start: scope.period.start, end: e.ends }
+  return { consent: e.id, subject: e.subject, status: 'active', period, uses: 0, used: 0, sealed: e.artefact, scope }
 }

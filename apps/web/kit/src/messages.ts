@@ -39,4 +39,13 @@ export const consentAmend = (
 export const consentRevoke = (dom: Uint8Array, subject: Uint8Array, consent: Uint8Array, nonce: number): Bytes =>
   message('consent-revoke', dom, subject, consent, uint(nonce, 32))
 
+/** Two people of the organisation open what is behind the commitment for some minutes. */
+export const emergencyOpen = (
+  dom: Uint8Array,
+  organisation: Uint8Array,
+  id: Uint8Array,
+  commitment: Uint8Array,
+  minutes: number,
+): Bytes => message('emergency-open', dom, organisation, id, commitment, uint(minutes, 32))
+
 export const contractWord = (address: string): Bytes => leftPadded(fromHex(address))

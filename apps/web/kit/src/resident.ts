@@ -6,6 +6,7 @@ import { canonical, canonicalBytes, type Json } from './canonical'
 import type { Schemas, Told } from './client'
 import { randomBytes, sign, verify, type KeyPair } from './crypto'
 import { now } from './dates'
+import type { EmergencyItem } from './emergency'
 import { parseEntry } from './entry'
 import { Problem } from './http'
 import { consentRevoke, keyBind, keyRotate, keyVeto } from './messages'
@@ -324,6 +325,11 @@ export class ResidentPlatform extends Platform {
 
   async notices(): Promise<Notice[]> {
     return (await this.client.get('notices')).items
+  }
+
+  /** Readings that doctors opened without asking, because they said there was no time. */
+  async emergencies(): Promise<EmergencyItem[]> {
+    return (await this.client.get('emergencies')).items
   }
 
   markRead = (id: string): Promise<Notice> => this.client.post('notices/{id}/read', undefined, { parts: { id } })

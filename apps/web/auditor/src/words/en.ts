@@ -2,7 +2,7 @@ import type { Words } from './zh'
 
 export const en: Words = {
   title: 'Audit console',
-  nav: { overview: 'Overview', evidence: 'Evidence', verify: 'Verify a bundle', lock: 'Lock' },
+  nav: { overview: 'Overview', emergencies: 'Emergencies', evidence: 'Evidence', verify: 'Verify a bundle', lock: 'Lock' },
   search: {
     hint: 'Enter any identifier',
     button: 'Trace',
@@ -107,6 +107,33 @@ export const en: Words = {
     transactions: '{n} transactions',
     at: 'Asked at {time}.',
     kept: 'That you asked has been kept.',
+  },
+  emergencies: {
+    title: 'Emergencies',
+    lead: 'Readings without consent, opened by two signed people of one organisation. An auditor of another organisation reviews each within 72 hours.',
+    again: 'Refresh',
+    open: '{n} wait for review',
+    none: 'No emergencies. Should one happen, it is listed here for review.',
+    overdue: 'Review overdue',
+    state: {
+      confirmed: 'Opening',
+      open: 'Open',
+      over: 'Closed, to be reviewed',
+      justified: 'Reviewed: justified',
+      unjustified: 'Reviewed: not justified',
+    },
+    reason: 'Reason',
+    first: 'Begun by',
+    second: 'Confirmed by',
+    subject: 'Resident',
+    life: 'Life',
+    times: 'Closes at {ends}; to be reviewed by {by}.',
+    justified: 'Justified',
+    unjustified: 'Not justified',
+    sure: {
+      justified: 'Say that this emergency was justified? The ledger and the resident are told.',
+      unjustified: 'Say that it was not justified? It is closed at once; the ledger and the resident are told.',
+    },
   },
   transaction: { committed: 'Committed', failed: 'Failed', pending: 'Pending', unknown: 'Unknown' },
   column: {

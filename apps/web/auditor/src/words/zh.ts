@@ -1,6 +1,6 @@
 export const zh = {
   title: '审计台',
-  nav: { overview: '概况', evidence: '操作留痕', verify: '核对证明包', lock: '锁定' },
+  nav: { overview: '概况', emergencies: '紧急调阅', evidence: '操作留痕', verify: '核对证明包', lock: '锁定' },
   search: {
     hint: '输入任何编号',
     button: '追溯',
@@ -104,6 +104,33 @@ export const zh = {
     transactions: '交易 {n} 笔',
     at: '查于 {time}。',
     kept: '这次查询已留痕。',
+  },
+  emergencies: {
+    title: '紧急调阅',
+    lead: '没有居民授权、由同一机构两名医务人员签名打开的调阅。每一次都要由另一机构的审计员在 72 小时内复核。',
+    again: '刷新',
+    open: '{n} 次等待复核',
+    none: '没有紧急调阅。发生后会列在这里，等待复核。',
+    overdue: '逾期未复核',
+    state: {
+      confirmed: '正在打开',
+      open: '打开中',
+      over: '已关闭，待复核',
+      justified: '复核：应当',
+      unjustified: '复核：不应当',
+    },
+    reason: '理由',
+    first: '发起',
+    second: '确认',
+    subject: '居民',
+    life: '一生',
+    times: '{ends} 自动关闭，{by} 前应复核。',
+    justified: '应当',
+    unjustified: '不应当',
+    sure: {
+      justified: '确认这次紧急调阅是应当的？结论会登记到账本并告诉居民。',
+      unjustified: '确认这次紧急调阅不应当？它会立刻关闭，结论会登记到账本并告诉居民。',
+    },
   },
   transaction: { committed: '已上链', failed: '未成功', pending: '等待中', unknown: '不明' },
   column: {

@@ -20,6 +20,7 @@ import {
   hexNumber,
   integer,
   isObject,
+  list,
   Malformed,
   Missing,
   object,
@@ -48,6 +49,7 @@ export class Subject {
   readonly receipt: Value
   readonly block: string
   readonly own: boolean
+  readonly emergency: boolean
   private read: Evidence | null = null
 
   constructor(
@@ -62,6 +64,7 @@ export class Subject {
     this.receipt = parseJson(textOf(at(bundle, 'receipt', 'json')))
     this.block = toHex(hex(at(bundle, 'decision', 'block')))
     this.own = at(bundle, 'decision', 'reason') === 'self'
+    this.emergency = isEmergency(this.artefact)
   }
 
   asked = (name: string): Bytes => hex(at(this.q, name))
@@ -197,11 +200,52 @@ export function signedConsent(a: Value): Bytes | null {
   return signed && sm2Verify(message, hex(at(a, 'signature'), 64), hex(at(a, 'publicKey'), 64)) ? id : null
 }
 
+/** Whether two people's signatures stand where a consent would. */
+export const isEmergency = (artefact: Value): boolean =>
+  isObject(artefact) && artefact['kind'] === 'healthtrust/emergency-artefact'
+
+/** Two people of the requester's organisation signed this scope, for this reason, and one of them reads. */
+function openedByTwo(s: Subject): boolean {
+  const [a, organisation] = [s.artefact, s.asked('organisation')]
+  const [seed, words] = [hex(at(a, 'seed')), scopeWords(at(a, 'scope'))]
+  const id = sm3(seed)
+  const salt = hmacSm3(seed, concat(bytesOf('healthtrust/emergency-reason/v1\0'), bytesOf(at(a, 'reason'))))
+  const message = hex(at(a, 'message'), null)
+  const body = concat(organisation, id, hmacSm3(salt, words), uint(integer(at(a, 'minutes')), 32))
+  const kind = equal(message.slice(0, 32), kindWord('healthtrust/emergency-open/v1'))
+  const shaped = message.length === 192 && kind && equal(message.slice(64), body)
+  const named = equal(hex(at(a, 'consent')), id) && equal(hex(at(a, 'salt')), salt) && s.receiptHas('consent', id)
+  const signers = list(at(a, 'signers'))
+  const keys = new Map(signers.map((one) => [toHex(hex(at(one, 'practitioner'))), hex(at(one, 'publicKey'), 64)]))
+  const reader = keys.get(toHex(s.asked('requester')))
+  const two = signers.length === 2 && keys.size === 2 && reader && equal(reader, hex(s.part('request', 'publicKey'), 64))
+  const only = toBigInt(words.slice(68, 72)) === 1n << codeNumber('purposes', 'ETREAT')
+  const alone = words[64] === 1 && equal(words.slice(128, 160), organisation) && only
+  const signed = signers.every((one) => sm2Verify(message, hex(at(one, 'signature'), 64), hex(at(one, 'publicKey'), 64)))
+  return same(at(a, 'version'), 1n) && shaped && named && Boolean(two) && alone && signed
+}
+
+/** The requester's organisation had opened it, its minutes were not over, and nobody had called it unjustified. */
+function ledgerEmergency(s: Subject): boolean {
+  const c = at(s.state, 'consent')
+  const slot = mapping(hex(at(s.artefact, 'consent')), SLOTS.emergencies)
+  const [organisation, commitment, packed] = [0n, 1n, 2n].map((i) => s.evidence.word('Access', s.block, slot + i)) as [
+    Bytes,
+    Bytes,
+    Bytes,
+  ]
+  const [endsAt, , outcome] = unpack(packed, 64, 64, 8)
+  const held = equal(organisation, s.asked('organisation')) && equal(commitment, hex(at(c, 'commitment')))
+  const open = integer(s.part('decision', 'time')) < endsAt! && outcome !== 2n
+  return held && open && same(at(c, 'status'), 1n)
+}
+
 function consent(s: Subject): boolean {
   if (s.artefact === null) {
     if (s.own) throw new Missing()
     return false
   }
+  if (s.emergency) return openedByTwo(s)
   const id = signedConsent(s.artefact)
   return id !== null && s.receiptHas('consent', id)
 }
@@ -281,6 +325,7 @@ function ledgerIndex(s: Subject): boolean {
 function ledgerConsent(s: Subject): boolean {
   const [evidence, c] = [s.evidence, at(s.state, 'consent')]
   if (s.artefact === null) return s.own
+  if (s.emergency) return ledgerEmergency(s)
   const slot = mapping(hex(at(s.artefact, 'consent')), SLOTS.consents)
   const [subject, commitment, packed] = [0n, 1n, 2n].map((i) => evidence.word('Consent', s.block, slot + i)) as [
     Bytes,
@@ -312,7 +357,7 @@ function ledgerCredential(s: Subject): boolean {
 }
 
 function ledgerSubject(s: Subject): boolean {
-  if (s.artefact === null) throw new Missing()
+  if (s.artefact === null || s.emergency) throw new Missing()
   const key = s.evidence.key('Identity', s.block, mapping(s.asked('subject'), SLOTS.keys))
   if (!equal(key, hex(at(s.artefact, 'publicKey'), 64))) throw new Missing()
   return true
@@ -360,7 +405,7 @@ function trusted(s: Subject): boolean {
   if (![...used].every((name) => same(at(ledger, 'contracts', name), at(trust, 'contracts', name)))) return false
   const known = reached(s, trust)
   if (![s.block, ...evidence.resting].every((block) => known.has(block))) throw new Missing()
-  const contract = leftPadded(hex(at(ledger, 'contracts', 'Consent'), 20))
+  const contract = leftPadded(hex(at(ledger, 'contracts', s.emergency ? 'Access' : 'Consent'), 20))
   const domain = sm3(concat(kindWord('healthtrust/domain/v1'), hex(at(ledger, 'ledgerId')), contract))
   return s.artefact === null || equal(hex(at(s.artefact, 'message'), null).slice(32, 64), domain)
 }

@@ -4,7 +4,7 @@ import { at, hex, Malformed, Missing, object, type Value } from './read'
 import { keccak256 } from './trie'
 
 /** Base slots of the contracts' mappings (solc storage layout). */
-export const SLOTS = { consents: 0, batches: 1, receipts: 2, keys: 0, credentials: 2, organisations: 2 } as const
+export const SLOTS = { consents: 0, batches: 1, receipts: 2, emergencies: 3, keys: 0, credentials: 2, organisations: 2 } as const
 const MOST_HEADERS = 10_000
 
 interface Proved {

@@ -17,8 +17,11 @@ export type Exit = 0 | 1 | 2 | 3
 export interface Report {
   exit: Exit
   lines: Line[]
+  /** Two people's signatures stand where a consent would. */
+  emergency: boolean
 }
 
+const UNREADABLE: Report = { exit: 2, lines: [], emergency: false }
 export const CODES = Object.keys(CHECKS) as Code[]
 /** Lines without which nothing is proved in the end. */
 export const MANDATORY: ReadonlySet<Code> = new Set<Code>([
@@ -36,7 +39,7 @@ export function checkTexts(bundle: string, checkpoint: string | null): Report {
   try {
     return check(parseJson(bundle), checkpoint === null ? undefined : parseJson(checkpoint))
   } catch {
-    return { exit: 2, lines: [] }
+    return UNREADABLE
   }
 }
 
@@ -46,12 +49,13 @@ export function check(bundle: Value, checkpoint: Value | undefined): Report {
   try {
     subject = new Subject(bundle, checkpoint)
   } catch {
-    return { exit: 2, lines: [] }
+    return UNREADABLE
   }
   const lines = CODES.map((code) => ({ code, ok: outcome(() => CHECKS[code](subject)) }))
-  if (lines.some((line) => line.ok === false)) return { exit: 1, lines }
+  const { emergency } = subject
+  if (lines.some((line) => line.ok === false)) return { exit: 1, lines, emergency }
   const missing = lines.some((line) => line.ok === null && MANDATORY.has(line.code))
-  return { exit: missing ? 3 : 0, lines }
+  return { exit: missing ? 3 : 0, lines, emergency }
 }
 
 function outcome(run: () => boolean): boolean | null {

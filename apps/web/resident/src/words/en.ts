@@ -312,7 +312,25 @@ export const en: Words = {
       'What the platform sent to be sealed is not what you see here. Do not try again; tell them where you got the activation code.',
     nothing: ' Nothing was sealed and nothing was handed out.',
   },
+  emergency: {
+    title: 'Doctors opened your records in an emergency',
+    who: '{first} of {hospital} opened them, {second} confirmed it. There was no time to ask you.',
+    why: 'The reason they gave: {reason}',
+    until: 'closes by itself at {time}',
+    state: {
+      confirmed: 'Opening',
+      open: 'Open now. An auditor reviews within 72 hours whether it was right.',
+      over: 'Closed; an auditor will review it.',
+      justified: 'An auditor has reviewed it: the emergency was real.',
+      unjustified:
+        'An auditor has reviewed it: it should not have been opened, and is closed. You may complain to the hospital or the authority.',
+    },
+    seen: 'See what they opened',
+  },
   notice: {
+    'emergency-open': '● {who} opened your records in an emergency',
+    'emergency-reading': '{who} read your records in an emergency',
+    'emergency-reviewed': 'An auditor has reviewed an emergency',
     'access-request': 'Somebody wants to see your records',
     'access-answer': 'Your answer was delivered',
     lookup: '{who} looked you up by number (and learned only that you have an account)',

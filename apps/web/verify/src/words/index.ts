@@ -9,8 +9,11 @@ interface Both {
 type Language = keyof Both
 const lines: Record<string, Both> = words.lines
 const notShown: Record<string, Both> = words.notShown
+const inEmergency: Record<string, Both> = words.inEmergency
 
-export const lineText = (code: Code, language: Language): string => lines[code]![language]
+/** `emergency`: two people's signatures stand in the place of the resident's. */
+export const lineText = (code: Code, language: Language, emergency: boolean): string =>
+  ((emergency ? inEmergency[code] : undefined) ?? lines[code]!)[language]
 /** Why a line could not be shown. */
 export const whyMissing = (code: Code, language: Language): string => (notShown[code] ?? words.missing)[language]
 export const restsOn = (language: Language): string => words.restsOn[language]
