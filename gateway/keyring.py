@@ -11,10 +11,13 @@ import os
 import secrets
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from gateway.settings import private_folder
 
 KIND = "healthtrust/keyring"
+Handed = Literal["sm2", "evm"]
+"""Keys that are handed over on the ledger: the organisation's, and a ledger account's."""
 SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 SM2_ORDER = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
 
@@ -25,7 +28,9 @@ class Keyring:
 
     ``evm``: secp256k1 private key of the ledger account (32 bytes). ``sm2``: SM2 private key (32 bytes). ``wrap``: SM4 key that
     wraps record keys (16 bytes). ``ids``: HMAC-SM3 key for ids of records (custodian) or people (registrar) (32 bytes).
-    ``older``: wrapping keys before this one, while record keys still lie under them (a rotation is under way).
+    ``older``: wrapping keys before this one, while record keys still lie under them (a rotation is under way). ``former``: SM2
+    private keys before this one: they open what was sealed for them, and sign nothing. ``next_sm2``, ``next_evm``: keys that are
+    taking over (a handover is under way), empty otherwise.
     """
 
     name: str
@@ -34,6 +39,9 @@ class Keyring:
     wrap: str
     ids: str
     older: tuple[str, ...] = ()
+    former: tuple[str, ...] = ()
+    next_sm2: str = ""
+    next_evm: str = ""
 
     def __repr__(self) -> str:
         return f"Keyring({self.name!r})"
@@ -55,7 +63,7 @@ def load_or_create(path: Path, name: str) -> Keyring:
         doc = json.loads(path.read_text("utf-8"))
         if doc.pop("kind", None) != KIND or doc.pop("version", None) != 1:
             raise ValueError(f"{path}: not a {KIND} version 1 file")
-        return Keyring(**{**doc, "older": tuple(doc.get("older", ()))})
+        return Keyring(**{**doc, **{kept: tuple(doc.get(kept, ())) for kept in ("older", "former")}})
     ring = Keyring(name, _private_key(SECP256K1_ORDER), _private_key(SM2_ORDER), secrets.token_hex(16), secrets.token_hex(32))
     private_folder(path.parent)
     return _write(path, ring)
@@ -70,6 +78,22 @@ def begin_rotation(path: Path, name: str) -> Keyring:
 def end_rotation(path: Path, name: str) -> Keyring:
     """The keyring without the wrapping keys before this one. Only when nothing lies under them any more."""
     return _write(path, replace(load_or_create(path, name), older=()))
+
+
+def begin_handover(path: Path, name: str, key: Handed) -> Keyring:
+    """The keyring with the key that will come, durably so; unchanged where a handover is under way already."""
+    ring = load_or_create(path, name)
+    if key == "sm2":
+        return ring if ring.next_sm2 else _write(path, replace(ring, next_sm2=_private_key(SM2_ORDER)))
+    return ring if ring.next_evm else _write(path, replace(ring, next_evm=_private_key(SECP256K1_ORDER)))
+
+
+def end_handover(path: Path, name: str, key: Handed) -> Keyring:
+    """The keyring with the key that came in force. Only when the ledger holds it. An SM2 key before it is kept to open with."""
+    ring = load_or_create(path, name)
+    if key == "sm2":
+        return _write(path, replace(ring, sm2=ring.next_sm2, next_sm2="", former=(ring.sm2, *ring.former)))
+    return _write(path, replace(ring, evm=ring.next_evm, next_evm=""))
 
 
 def _write(path: Path, ring: Keyring) -> Keyring:

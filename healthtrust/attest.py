@@ -40,7 +40,7 @@ def attest(settings: Settings, code: str, height: int | None = None) -> Attested
 
     Raises KeyError for an unknown code, Malformed for a block the mirror does not hold, LedgerError.
     """
-    with closing(Database(settings.mirror_database())) as database, _writer(settings, code) as (party, sessions, ledger):
+    with closing(Database(settings.mirror_database())) as database, writer(settings, code) as (party, sessions, ledger):
         database.prepare()
         live = Live(database)
         if height is None:
@@ -69,7 +69,7 @@ def _key(call: Call) -> str:
 
 
 @contextmanager
-def _writer(settings: Settings, code: str) -> Iterator[tuple[Party, outbox.Sessions, Ledger]]:
+def writer(settings: Settings, code: str) -> Iterator[tuple[Party, outbox.Sessions, Ledger]]:
     """The party, its outbox and its ledger. The office writes through the gateway's outbox, whose account is the office's."""
     office = founding.registrar(settings)
     if code != office.code:

@@ -171,6 +171,28 @@ def rotate_key(code: Annotated[str, typer.Argument(help="The custodian's code.")
     typer.echo(f"{moved} record keys and quarantined rows are under the new key; the old one is gone")
 
 
+@app.command("rotate-signing-key")
+def rotate_signing_key(code: Annotated[str, typer.Argument(help="The custodian's code, or the identity office's.")]) -> None:
+    """A new SM2 key for a member, on the ledger and in its keyring. Its gate must not run meanwhile.
+
+    Interrupted, it goes on when it is run again."""
+    from healthtrust import rotation
+
+    typer.echo(f"0x{rotation.rotate_signing_key(load(), code).hex()} is the key from now on; the ledger refuses the old one")
+
+
+@app.command("rotate-account")
+def rotate_account(
+    code: Annotated[str, typer.Argument(help="The custodian's code, the identity office's, or `gateway`.")],
+) -> None:
+    """A new ledger account for a member; the old one is withdrawn. Its gate must not run meanwhile.
+
+    Interrupted, it goes on when it is run again."""
+    from healthtrust import rotation
+
+    typer.echo(f"{rotation.rotate_account(load(), code)} is the account from now on; the ledger refuses the old one")
+
+
 KeyOption = Annotated[Path, typer.Option("--key", help="Your key file.")]
 PassphraseOption = Annotated[
     str, typer.Option(prompt=True, hide_input=True, envvar="HEALTHTRUST_PASSPHRASE", help="Of the key file.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.crypto import sm2_sign, sm3
-from core.messages import AllianceProposal, AllianceVote, LedgerAccount
+from core.messages import AllianceProposal, AllianceVote, LedgerAccount, OrganisationKey
 from gateway.ledger.port import Call, Ledger
 
 
@@ -17,6 +17,14 @@ def set_account(ledger: Ledger, organisation: bytes, private: bytes, account: st
     domain, nonce = _domain_and_nonce(ledger, organisation)
     said = LedgerAccount(domain, organisation, bytes.fromhex(account.removeprefix("0x")), allowed, nonce).pack()
     return with_signature(Call("Alliance", "setAccount", {"account": account, "allowed": allowed}), sm2_sign(private, said))
+
+
+def hand_over(ledger: Ledger, organisation: bytes, private: bytes, public: bytes) -> Call:
+    """Replace the organisation's SM2 key by ``public`` (x‖y, 64 bytes); its old one (``private``, 32 bytes) signs. From then on
+    the ledger takes nothing that the old one signed."""
+    domain, nonce = _domain_and_nonce(ledger, organisation)
+    said = OrganisationKey(domain, organisation, public, nonce).pack()
+    return with_signature(Call("Alliance", "rotateKey", {"x": public[:32], "y": public[32:]}), sm2_sign(private, said))
 
 
 def signed(ledger: Ledger, organisation: bytes, private: bytes, call: Call, *, ahead: int = 0) -> Call:

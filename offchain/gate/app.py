@@ -130,7 +130,7 @@ class Gate:
                 store=self.id,
                 view=self.view,
                 admission=self.admission,
-                artefacts=Artefacts(self.id, self.private),
+                artefacts=Artefacts(self.id, self.private, [bytes.fromhex(key) for key in ring.former]),
                 custody=self.custody,
                 documents=standards.by_id,
                 writer=self.writer,

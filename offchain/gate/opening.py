@@ -9,6 +9,8 @@ is compared with the ledger's at every decision.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,11 +46,12 @@ NOTHING = Shown(b"", ZERO, UNOPENED)
 
 
 class Artefacts:
-    """Opens sealed artefacts for one custodian (``recipient``: its id; ``private``: its SM2 key)."""
+    """Opens sealed artefacts for one custodian (``recipient``: its id; ``private``: its SM2 key; ``former``: those before it,
+    for which consents given until then were sealed)."""
 
-    def __init__(self, recipient: bytes, private: bytes) -> None:
+    def __init__(self, recipient: bytes, private: bytes, former: Sequence[bytes] = ()) -> None:
         self._recipient = recipient
-        self._private = private
+        self._privates = (private, *former)
         self._opened: OrderedDict[bytes, Shown] = OrderedDict()
 
     def open(self, consent: bytes | None, sealed: dict[str, Any] | None) -> Shown:
@@ -79,4 +82,7 @@ class Artefacts:
     def _parsed(self, sealed: dict[str, Any]) -> ConsentArtefact | EmergencyArtefact:
         if sealed.get("kind") == EMERGENCY:
             return EmergencyArtefact.from_json(sealed)
-        return open_sealed(sealed, self._recipient, self._private)
+        for private in self._privates[:-1]:
+            with suppress(HealthTrustError):
+                return open_sealed(sealed, self._recipient, private)
+        return open_sealed(sealed, self._recipient, self._privates[-1])
