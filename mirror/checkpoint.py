@@ -1,21 +1,16 @@
-"""Where the mirror stands, and the one way in which it moves forward: a block's rows, the cursor and the digest in one
-transaction."""
+"""Where the mirror stands: which ledger it is of, the last block that is in, and that nobody else moves it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
 
-from gateway.ledger.port import Block, Event
 from mirror import digest
-from mirror.database import Database, DatabaseBroken, current, end_versions, insert
-from mirror.models import BLOCK, CURSOR, MENTION, Relation, Row
-from mirror.projections import RELATIONS, project, states_read
-from mirror.projections.base import Changes
+from mirror.database import Database, DatabaseBroken
+from mirror.models import CURSOR
 
-BLOCK_COLUMNS = ("height", "hash", "parent", "time", "events", "digest")
 #: Called with the name of each step of a write, before it. Tests stop the process there.
 Watch = Callable[[str], None]
 
@@ -79,30 +74,6 @@ def begin(database: Database, source: Source) -> Cursor:
     return found[1]
 
 
-def advance(database: Database, cursor: Cursor, blocks: Sequence[tuple[Block, list[Event]]], watch: Watch = no_watch) -> Cursor:
-    """Take in following blocks in one transaction: one block with events, or a run without any.
-
-    Raises DatabaseBroken when the database is no longer where this process left it, UnexpectedEvent, and the errors of
-    Database.write.
-    """
-    watch("begin")
-    with database.write() as connection:
-        expect(connection, database, cursor)
-        after = cursor
-        rows: list[Row] = []
-        for block, events in blocks:
-            found = _apply(connection, block, events, watch)
-            after = Cursor(block.height, block.hash, digest.following(after.digest, block.hash, found, RELATIONS))
-            rows.append((block.height, block.hash, block.parent, block.time, len(events), after.digest))
-        watch("block")
-        insert(connection, BLOCK, BLOCK_COLUMNS, rows)
-        watch("cursor")
-        move(connection, after)
-        watch("commit")
-    watch("committed")
-    return after
-
-
 def expect(connection: sa.Connection, database: Database, cursor: Cursor) -> Source:
     """What the database mirrors. DatabaseBroken unless it stands at ``cursor``; locks the cursor until the end of the
     transaction."""
@@ -117,23 +88,3 @@ def expect(connection: sa.Connection, database: Database, cursor: Cursor) -> Sou
 def move(connection: sa.Connection, cursor: Cursor) -> None:
     """Set the cursor."""
     connection.execute(sa.update(CURSOR).values(**asdict(cursor)))
-
-
-def _apply(connection: sa.Connection, block: Block, events: list[Event], watch: Watch) -> dict[Relation, list[Row]]:
-    if not events:
-        return {}
-    changes = Changes(block)
-    for relation, wanted in states_read(events).items():
-        changes.remember(relation, current(connection, relation, wanted))
-    project(changes, events)
-    for relation, keys in changes.replaced().items():
-        if keys:
-            watch(f"end {relation.name}")
-            end_versions(connection, relation, keys, block.height)
-    rows = changes.rows()
-    for relation, found in rows.items():
-        watch(f"insert {relation.name}")
-        insert(connection, relation.table, relation.columns, found)
-    watch("insert mention")
-    insert(connection, MENTION, ("prefix", "position"), changes.mentions)
-    return rows

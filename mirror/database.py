@@ -1,14 +1,13 @@
 """The mirror's database: connections, whole-block transactions, bulk rows. SQLite and PostgreSQL.
 
 Rows go in through the drivers' bulk paths (``executemany`` on SQLite, binary ``COPY`` on PostgreSQL): SQLAlchemy's own inserts
-cost more than the
-rest of the mirror together. Reading uses SQLAlchemy.
+cost more than the rest of the mirror together. Reading uses SQLAlchemy.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
@@ -20,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.ledger.db import make_private
 from mirror import migrations
+from mirror.copy import copy_bytes
 from mirror.models import Relation, Row
 from mirror.projections.base import Key
 
@@ -125,15 +125,15 @@ def _translated(name: str, error: Exception) -> DatabaseUnavailable | DatabaseBr
 
 def insert(connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
     """Add rows (tuples in the order of ``columns``) in bulk."""
+    if not rows:
+        return
     raw: Any = connection.connection.driver_connection
     if connection.dialect.name == "sqlite":
         raw.executemany(_insert_sql(table.name, tuple(columns)), rows)
         return
     names = ", ".join(f'"{c}"' for c in columns)
     with raw.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT BINARY)') as copy:
-        copy.set_types([_postgres_type(table.c[c]) for c in columns])
-        for row in rows:
-            copy.write_row(row)
+        copy.write(copy_bytes(table, tuple(columns), rows))
 
 
 @cache
@@ -142,24 +142,19 @@ def _insert_sql(table: str, columns: tuple[str, ...]) -> str:
     return f'INSERT INTO "{table}" ({names}) VALUES ({", ".join("?" * len(columns))})'  # noqa: S608
 
 
-def _postgres_type(column: sa.Column[Any]) -> str:
-    if isinstance(column.type, sa.BigInteger):
-        return "int8"
-    return "text" if isinstance(column.type, sa.Text) else "bytea"
-
-
-def current(connection: sa.Connection, relation: Relation, keys: Iterable[Key]) -> dict[Key, dict[str, Any]]:
+def current(connection: sa.Connection, relation: Relation, keys: Collection[Key]) -> dict[Key, dict[str, Any]]:
     """Versions in force of these keys."""
     raw: Any = connection.connection.driver_connection
-    wanted, found, at = list(keys), {}, relation.key_at
+    wanted, names, at = sorted(keys), relation.columns, relation.key_at
+    if connection.dialect.name != "sqlite":
+        with raw.cursor(binary=True) as cursor:
+            rows = cursor.execute(_current_sql(relation, "= ANY(%b)"), (wanted,)).fetchall()
+        return {row[at]: dict(zip(names, row, strict=True)) for row in rows}
+    found = {}
     for i in range(0, len(wanted), KEYS_PER_QUERY):
         part = wanted[i : i + KEYS_PER_QUERY]
-        if connection.dialect.name == "sqlite":
-            rows = raw.execute(_current_sql(relation, f"IN ({', '.join('?' * len(part))})"), part)
-        else:
-            rows = raw.execute(_current_sql(relation, "= ANY(%s)"), (part,))
-        for row in rows:
-            found[row[at]] = dict(zip(relation.columns, row, strict=True))
+        for row in raw.execute(_current_sql(relation, f"IN ({', '.join('?' * len(part))})"), part):
+            found[row[at]] = dict(zip(names, row, strict=True))
     return found
 
 
@@ -169,13 +164,15 @@ def _current_sql(relation: Relation, chosen: str) -> str:
     return f'SELECT {names} FROM "{relation.name}" WHERE "{relation.key}" {chosen} AND valid_to IS NULL'  # noqa: S608
 
 
-def end_versions(connection: sa.Connection, relation: Relation, keys: Sequence[Key], height: int) -> None:
-    """The versions in force of these keys end at ``height``."""
+def end_versions(connection: sa.Connection, relation: Relation, ends: Sequence[tuple[int, Key]]) -> None:
+    """The versions in force of these keys end, each at the height before it."""
     raw: Any = connection.connection.driver_connection
-    # Names are our own constants and the height is a number: nothing from outside is in the text.
-    end = f'UPDATE "{relation.name}" SET valid_to = {height:d} WHERE valid_to IS NULL AND "{relation.key}"'  # noqa: S608
+    # Names are our own constants: nothing from outside is in the text.
+    update = f'UPDATE "{relation.name}" SET valid_to = '  # noqa: S608
     if connection.dialect.name == "sqlite":
-        raw.executemany(f"{end} = ?", [(k,) for k in keys])
+        raw.executemany(f'{update} ? WHERE valid_to IS NULL AND "{relation.key}" = ?', ends)
         return
+    heights, keys = zip(*ends, strict=True)
+    ended = f'FROM unnest(%b::int8[], %b) AS ended(height, key) WHERE valid_to IS NULL AND "{relation.key}" = ended.key'
     with raw.cursor() as cursor:
-        cursor.execute(f"{end} = ANY(%s)", (list(keys),))
+        cursor.execute(f"{update} ended.height {ended}", (list(heights), list(keys)))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from core.crypto import sm3
-from gateway.ledger.port import Event
+from gateway.ledger.port import Block, Event
 from mirror.models import NUMBER_MAX, POSITION_SHIFT, ZERO, Row
 
 #: Longer byte strings are shown by length and SM3; what is in them is in the projections' own tables.
@@ -97,6 +98,21 @@ def prefix(identifier: bytes) -> int:
     """Search key of an identifier: its first 8 bytes as a signed number."""
     first: int = _prefix(identifier)[0]
     return first
+
+
+@dataclass(frozen=True, slots=True)
+class BlockEvents:
+    """A block with its events, and what they give whatever came before: ``rows`` and ``mentions`` as of :func:`kept`."""
+
+    block: Block
+    events: list[Event]
+    rows: list[Row]
+    mentions: list[Row]
+
+    @classmethod
+    def of(cls, block: Block, events: list[Event]) -> BlockEvents:
+        """Work the rows out."""
+        return cls(block, events, *kept(events))
 
 
 def kept(events: Iterable[Event]) -> tuple[list[Row], list[Row]]:

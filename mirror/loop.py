@@ -1,8 +1,8 @@
 """The follower: from the block the database holds to the head of the chain, and back where the chain changed its mind.
 
-Order at each step: is the chain still the one we hold (else unwind) → fetch a stretch → take it in block by block. Nothing is
-remembered
-between steps but the cursor, which is what the database says, so a crash anywhere costs only the work of one transaction.
+Order at each step: is the chain still the one we hold (else unwind) → fetch a stretch → take it in by whole blocks. Nothing is
+remembered between steps but the cursor, which is what the database says, so a crash anywhere costs only the work of one
+transaction.
 """
 
 from __future__ import annotations
@@ -10,26 +10,32 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 import structlog
 
-from gateway.ledger.port import Block, Event, Ledger
+from gateway.ledger.port import Block, Ledger
 from gateway.ledger.reasons import LedgerError, Reason
-from mirror.checkpoint import Cursor, Source, Watch, WrongLedger, advance, begin, no_watch
+from mirror.advance import advance
+from mirror.checkpoint import Cursor, Source, Watch, WrongLedger, begin, no_watch
 from mirror.condition import Reporter, State
 from mirror.database import Database, DatabaseBroken, DatabaseUnavailable
+from mirror.events import BlockEvents
 from mirror.migrations import RebuildNeeded
 from mirror.models import BLOCK
 from mirror.projections.base import UnexpectedEvent
-from mirror.source import Moved, stretch
+from mirror.source import Moved, Reader
 from mirror.unwind import unwind
 
 log = structlog.get_logger("mirror")
 
-#: Blocks without events that share a transaction.
-EMPTY_RUN = 500
+#: Most blocks that share a transaction.
+BLOCKS_A_TRANSACTION = 500
+#: Events after which a transaction takes no further block: enough that statements and flushes cost little beside rows, and less
+#: than a second's work.
+EVENTS_A_TRANSACTION = 10_000
 #: How often in one go the chain may move while it is read, and the pause after each time.
 MOST_MOVES, MOVED_SECONDS = 5, 0.05
 BACKOFF_SECONDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -45,16 +51,18 @@ HALTS = (TooDeep, WrongLedger, DatabaseBroken, UnexpectedEvent, RebuildNeeded)
 @dataclass
 class Follower:
     """Follows one ledger into one database. ``depth``: most blocks that may be unwound; ``blocks_per_read``: longest stretch
-    fetched at once."""
+    fetched at once; ``events``: so many share a transaction while catching up."""
 
     ledger: Ledger
     database: Database
     depth: int
     blocks_per_read: int = 200
     watch: Watch = no_watch
+    events: int = EVENTS_A_TRANSACTION
     cursor: Cursor = field(init=False)
 
     def __post_init__(self) -> None:
+        self._reader = Reader(self.blocks_per_read, self.events)
         self.database.prepare()
         self.reload()
 
@@ -75,7 +83,7 @@ class Follower:
             if moved == MOST_MOVES or (stop is not None and stop.is_set()):
                 return head.height
             try:
-                self._take(min(head.height, self.cursor.height + self.blocks_per_read))
+                self._take(head.height, stop)
             except Moved as e:
                 moved += 1
                 log.info("the chain moved while it was read", detail=str(e))
@@ -131,22 +139,35 @@ class Follower:
         with self.database.read() as connection:
             return bytes(connection.scalar(sa.select(BLOCK.c.hash).where(BLOCK.c.height == height)) or b"")
 
-    def _take(self, to_height: int) -> None:
-        for group in _transactions(stretch(self.ledger, self.cursor, to_height)):
-            self.cursor = advance(self.database, self.cursor, group, self.watch)
+    def _take(self, to_height: int, stop: threading.Event | None) -> None:
+        with closing(self._reader.stretches(self.ledger, self.cursor, to_height)) as stretches:
+            for stretch in stretches:
+                for blocks in transactions(stretch, self.events):
+                    self._advance(blocks)
+                if stop is not None and stop.is_set():
+                    return
+
+    def _advance(self, blocks: list[BlockEvents]) -> None:
+        try:
+            self.cursor = advance(self.database, self.cursor, blocks, self.watch)
+        except UnexpectedEvent:
+            if len(blocks) == 1:
+                raise
+            # The blocks before the one that halts the mirror are good.
+            for block in blocks:
+                self._advance([block])
 
 
-def _transactions(blocks: Iterable[tuple[Block, list[Event]]]) -> Iterator[list[tuple[Block, list[Event]]]]:
-    """A block with events alone; blocks without any together. Each block in a group continues the one before."""
-    run: list[tuple[Block, list[Event]]] = []
-    for block, events in blocks:
-        if run and (events or len(run) == EMPTY_RUN):
+def transactions(stretch: Iterable[BlockEvents], events: int) -> Iterator[list[BlockEvents]]:
+    """The blocks that share a transaction: as many as have about so many events."""
+    run: list[BlockEvents] = []
+    count = 0
+    for read in stretch:
+        if run and (count + len(read.events) > events or len(run) == BLOCKS_A_TRANSACTION):
             yield run
-            run = []
-        if events:
-            yield [(block, events)]
-        else:
-            run.append((block, events))
+            run, count = [], 0
+        run.append(read)
+        count += len(read.events)
     if run:
         yield run
 

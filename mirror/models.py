@@ -78,7 +78,7 @@ class Relation:
         if len(fixed) == len(self.kinds):
             return lambda rows: b"".join(starmap(encode, rows))
         n = len(fixed)
-        return lambda rows: b"".join(encode(*row[:n]) + b"".join(map(_sized, row[n:])) for row in rows)
+        return lambda rows: b"".join(encode(*row[:n]) + b"".join(map(sized, row[n:])) for row in rows)
 
     @cached_property
     def key_at(self) -> int:
@@ -86,7 +86,8 @@ class Relation:
         return self.columns.index(str(self.key))
 
 
-def _sized(text: str) -> bytes:
+def sized(text: str) -> bytes:
+    """Length in 4 bytes, then UTF-8."""
     return _sized_name(text) if len(text) <= NAME_LENGTH else _sized_raw(text)
 
 

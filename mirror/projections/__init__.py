@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from gateway.ledger.port import Event
-from mirror.events import kept
+from mirror.events import BlockEvents
 from mirror.models import EVENT, Relation, position
 from mirror.projections import access, alliance, consent, evidence, identity, index, registry, schema, workflow
 from mirror.projections.base import Changes, Handler, Key, Projection, UnexpectedEvent
@@ -38,13 +38,13 @@ def states_read(events: Iterable[Event]) -> dict[Relation, set[Key]]:
     return wanted
 
 
-def project(changes: Changes, events: Sequence[Event]) -> None:
+def project(changes: Changes, read: BlockEvents) -> None:
     """Turn a block's events, in order, into changes. Events no projection knows (of newer contracts) are kept as events alone.
 
     Raises UnexpectedEvent when a known event lacks an argument or changes something that never began.
     """
-    changes.facts[EVENT], changes.mentions = kept(events)
-    for e in events:
+    changes.facts[EVENT] = read.rows
+    for e in read.events:
         handler = HANDLERS.get((e.contract, e.name))
         if handler is not None:
             try:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from gateway.ledger.port import Block, Event
 from mirror.models import Relation, Row
 
 Key = bytes | str
+#: Versions in force by relation and key, each by column.
+Known = dict[Relation, dict[Key, dict[str, Any]]]
 
 
 class UnexpectedEvent(ValueError):
@@ -22,18 +25,13 @@ class UnexpectedEvent(ValueError):
 
 
 class Changes:
-    """What one block does to the mirror: facts and new versions of states."""
+    """What one block does to the mirror: facts and new versions of states. ``before``: the versions in force before it."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Block, before: Known) -> None:
         self.block = block
         self.facts: dict[Relation, list[Row]] = {}
-        self.mentions: list[Row] = []
-        self._before: dict[Relation, dict[Key, dict[str, Any]]] = {}
-        self._after: dict[Relation, dict[Key, dict[str, Any]]] = {}
-
-    def remember(self, relation: Relation, rows: Mapping[Key, dict[str, Any]]) -> None:
-        """Take in the versions in force before this block."""
-        self._before[relation] = dict(rows)
+        self._before = before
+        self._after: Known = {}
 
     def add(self, relation: Relation, row: Row) -> None:
         """Something happened."""
@@ -50,7 +48,10 @@ class Changes:
     def put(self, relation: Relation, key: Key, values: Mapping[str, Any]) -> None:
         """A first version, or one that owes nothing to the version before."""
         row = {**values, str(relation.key): key, "valid_from": self.block.height}
-        self._after.setdefault(relation, {})[key] = row
+        try:
+            self._after[relation][key] = row
+        except KeyError:
+            self._after[relation] = {key: row}
 
     def change(self, relation: Relation, key: Key, **values: Any) -> None:
         """A new version that differs from the one in force in ``values``; UnexpectedEvent if none is in force."""
@@ -63,13 +64,22 @@ class Changes:
         """All rows of the block in canonical order: facts by position, states by key."""
         out = dict(self.facts)
         for relation, versions in self._after.items():
-            names = relation.columns
-            out[relation] = [tuple([versions[key][n] for n in names]) for key in sorted(versions)]
+            row = itemgetter(*relation.columns)
+            out[relation] = [row(versions[key]) for key in sorted(versions)]
         return out
 
-    def replaced(self) -> dict[Relation, list[Key]]:
-        """Keys whose version of an earlier block ends in this one."""
-        return {r: [k for k in versions if k in self._before.get(r, {})] for r, versions in self._after.items()}
+    def replaced(self) -> dict[Relation, list[tuple[Key, int]]]:
+        """Versions of earlier blocks that end in this one: their key, and where they began."""
+        return {r: self._replaced_in(self._before.get(r, {}), versions) for r, versions in self._after.items()}
+
+    @staticmethod
+    def _replaced_in(before: dict[Key, dict[str, Any]], after: Iterable[Key]) -> list[tuple[Key, int]]:
+        return [(key, before[key]["valid_from"]) for key in after if key in before] if before else []
+
+    def settle(self) -> None:
+        """What is in force after this block is what the next finds."""
+        for relation, versions in self._after.items():
+            self._before.setdefault(relation, {}).update(versions)
 
 
 Apply = Callable[[Changes, Event, int], None]

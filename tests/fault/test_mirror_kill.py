@@ -44,7 +44,7 @@ def follow_both(url: str, stop_at: int = 0) -> list[str]:
             os.kill(os.getpid(), signal.SIGKILL)
 
     database = Database(url)
-    follower = Follower(first_branch(), database, depth=16, watch=watch)
+    follower = Follower(first_branch(), database, depth=16, watch=watch, events=6)
     if follower.cursor.height <= 6:
         follower.catch_up()
     follower.ledger = second_branch()

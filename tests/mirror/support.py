@@ -18,10 +18,10 @@ from tests.mirror.scripted import ScriptedLedger, Story
 OPEN: list[Database] = []
 
 
-def follower(ledger: ScriptedLedger, url: str, depth: int = 64, watch: Watch = no_watch) -> Follower:
-    """A follower whose database is closed when the test ends."""
+def follower(ledger: ScriptedLedger, url: str, depth: int = 64, watch: Watch = no_watch, events: int = 8) -> Follower:
+    """A follower whose database is closed when the test ends. Few events a transaction, so that there are many."""
     OPEN.append(Database(url))
-    return Follower(ledger, OPEN[-1], depth, blocks_per_read=7, watch=watch)
+    return Follower(ledger, OPEN[-1], depth, blocks_per_read=7, watch=watch, events=events)
 
 
 def fresh(ledger: ScriptedLedger, tmp_path: Path, name: str = "fresh.db") -> Follower:

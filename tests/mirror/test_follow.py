@@ -54,14 +54,30 @@ def test_random_reorganisations_leave_no_trace(seed: int, database_url: str, tmp
     assert verify(live.database) is None
 
 
+@pytest.mark.parametrize("events", [1, 3, 30, 10_000])
+def test_how_many_blocks_share_a_transaction_shows_nowhere(events: int, database_url: str, tmp_path: Path) -> None:
+    """Things that begin, change and end within one transaction, and across two."""
+    ledger, begun = told(21, 40), []
+    live = follower(ledger, database_url, events=events, watch=lambda step: begun.append(step) if step == "begin" else None)
+    live.catch_up()
+    alone = follower(ledger, f"sqlite:///{tmp_path / 'alone.db'}", events=0)
+    alone.catch_up()
+    assert dump(live.database) == dump(alone.database)
+    assert (len(begun) < 20) == (events > 10)
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(moves=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 5)), max_size=12), seed=st.integers(0, 2**32))
+@given(
+    moves=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 5)), max_size=12),
+    seed=st.integers(0, 2**32),
+    events=st.sampled_from([0, 5, 1000]),
+)
 def test_any_sequence_of_cuts_and_blocks(
-    moves: list[tuple[int, int]], seed: int, tmp_path_factory: pytest.TempPathFactory
+    moves: list[tuple[int, int]], seed: int, events: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("any")
     ledger = ScriptedLedger(seed)
-    story, live = Story(ledger, random.Random(seed)), follower(ledger, f"sqlite:///{folder / 'live.db'}")
+    story, live = Story(ledger, random.Random(seed)), follower(ledger, f"sqlite:///{folder / 'live.db'}", events=events)
     for cut, grow in moves:
         ledger.cut(max(0, len(ledger.chain) - 1 - cut))
         mine(ledger, story, grow)
