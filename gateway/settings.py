@@ -26,7 +26,6 @@ from pydantic_settings import (
 
 from core import crypto
 
-
 RESTORED = "restored.json"
 """In a home that came from a backup: ``{"time": UTC seconds, see Settings.forgotten_before, "backup": when it was made}``."""
 
@@ -61,6 +60,11 @@ class LedgerSettings(BaseModel):
         "evm", description="Driver. `memory` is a double: it warns, and production refuses it."
     )
     url: str = Field("http://127.0.0.1:8545", description="JSON-RPC address of our own node.")
+    witness_url: str = Field(
+        "",
+        description="JSON-RPC address of a second node, of another organisation's or your own: reads are refused unless it says "
+        "the same as `url`. It is never shown an opened consent, but learns whom you ask about. Empty = none.",
+    )
     chain_id: int = Field(31337, description="EVM chain id the node must answer.")
     finality: int = Field(
         0, ge=0, description="Blocks on top of a block before its writes count as settled (0 = instant finality)."

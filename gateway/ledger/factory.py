@@ -26,7 +26,7 @@ def open_ledger(settings: Settings, account_key: bytes | None = None) -> Ledger:
     from gateway.ledger.evm.open import Deployment, Limits, connect
 
     chosen = settings.ledger
-    limits = Limits(chosen.timeout_seconds, chosen.max_head_age_seconds, chosen.finality)
+    limits = Limits(chosen.timeout_seconds, chosen.max_head_age_seconds, chosen.finality, chosen.witness_url)
     return EvmLedger(connect(chosen.url, Deployment.read(settings.home / "contracts.json"), account_key, limits))
 
 

@@ -19,7 +19,8 @@ from gateway.ledger.reasons import LedgerError, Reason
 @dataclass
 class Context:
     """One open ledger. ``max_head_age``: seconds. ``account`` None: read-only. ``comet``: a CometBFT chain behind an Ethereum
-    face (docs/decisions/0013): its first block is 1, its index comes after its blocks, and its pool is shown only in part."""
+    face (docs/decisions/0013): its first block is 1, its index comes after its blocks, and its pool is shown only in part.
+    ``witness``: a second node that must say the same (:mod:`gateway.ledger.evm.witness`)."""
 
     rpc: Rpc
     abis: Abis
@@ -28,6 +29,7 @@ class Context:
     account: LocalAccount | None
     gas_price: int = 0
     comet: bool = False
+    witness: Rpc | None = None
     names: dict[str, str] = field(init=False)
     lock: threading.Lock = field(default_factory=threading.Lock)
     expected: Block | None = None
@@ -37,6 +39,12 @@ class Context:
 
     def __post_init__(self) -> None:
         self.names = {address.lower(): name for name, address in self.info.contracts.items()}
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self.rpc.close()
+        if self.witness is not None:
+            self.witness.close()
 
     def address(self, contract: str) -> str:
         """Address of a contract. Raises LedgerError invalid_argument."""

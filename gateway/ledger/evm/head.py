@@ -14,6 +14,7 @@ from gateway.ledger.evm.block import from_json
 from gateway.ledger.evm.context import Context
 from gateway.ledger.evm.errors import translated
 from gateway.ledger.evm.rpc import Request
+from gateway.ledger.evm.witness import same_head
 from gateway.ledger.port import Block
 from gateway.ledger.reasons import LedgerError, Reason
 
@@ -21,8 +22,8 @@ _RECENT = 256
 
 
 def head(ctx: Context) -> Block:
-    """The newest block. Raises behind or reset."""
-    return with_head(ctx, ())[0]
+    """The newest block. Raises behind or reset, and as :func:`gateway.ledger.evm.witness.same_head`."""
+    return same_head(ctx, with_head(ctx, ())[0])
 
 
 def with_head(ctx: Context, requests: Sequence[Request]) -> tuple[Block, list[Any]]:

@@ -29,11 +29,13 @@ class Deployment(deployment.Deployment):
 
 @dataclass(frozen=True)
 class Limits:
-    """How long we wait (seconds), how old a head may be (seconds), how deep a write must lie (blocks)."""
+    """How long we wait (seconds), how old a head may be (seconds), how deep a write must lie (blocks); the address of a second
+    node that must give the same answers, empty = none."""
 
     timeout: float = 10.0
     max_head_age: float = 30.0
     finality: int = 0
+    witness: str = ""
 
 
 def connect(url: str, founded: Deployment, account_key: bytes | None, limits: Limits, artifacts: Path | None = None) -> Context:
@@ -50,10 +52,11 @@ def connect(url: str, founded: Deployment, account_key: bytes | None, limits: Li
         finality=limits.finality,
     )
     ctx = Context(rpc, abi.load(sorted(info.contracts), artifacts), info, limits.max_head_age, account)
+    ctx.witness = Rpc(limits.witness, limits.timeout) if limits.witness else None
     try:
         _same_chain(ctx)
     except LedgerError:
-        rpc.close()
+        ctx.close()
         raise
     return ctx
 

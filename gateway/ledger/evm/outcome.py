@@ -10,28 +10,56 @@ from typing import Any
 from gateway.ledger.evm.context import Context
 from gateway.ledger.evm.errors import to_ledger_error, translated
 from gateway.ledger.evm.events import decode_logs
-from gateway.ledger.evm.rpc import RpcError
+from gateway.ledger.evm.rpc import Request, RpcError
 from gateway.ledger.port import Outcome
 from gateway.ledger.reasons import LedgerError, Reason
 
 TAKEN_SECONDS = 10.0
 YOUNG_BLOCKS = 64
+FEW = 4
+"""So many receipts are asked for one by one before whole blocks of them are."""
 UNSPECIFIED = -32000
 _UNKNOWN = re.compile(r"(tx|transaction) not found", re.IGNORECASE)
 
 
 def outcome_many(ctx: Context, ids: list[str]) -> list[Outcome]:
-    """Many writes' states: one round trip, and one more for those without a receipt."""
+    """Many writes' states: one round trip, and one more for those without a receipt; on a CometBFT chain one a block."""
     with translated(ctx.abis, "commit", ids[0] if len(ids) == 1 else None):
-        head, *receipts = ctx.rpc.batch([("eth_blockNumber", []), *(("eth_getTransactionReceipt", [id]) for id in ids)])
-        if isinstance(head, RpcError):
-            raise head
-        found = {id: r for id, r in zip(ids, receipts, strict=True) if _present(r)}
+        head, found = _receipts(ctx, ids, FEW if ctx.comet else len(ids))
         known = known_to(ctx, [id for id in ids if id not in found])
     return [
         _mined(ctx, id, found[id], int(head, 16)) if id in found else Outcome(id, "pending" if id in known else "unknown")
         for id in ids
     ]
+
+
+def _receipts(ctx: Context, ids: Sequence[str], size: int) -> tuple[str, dict[str, dict[str, Any]]]:
+    """The head's number, and the receipts there are by id.
+
+    A CometBFT node reads the whole block for every receipt: so a few are asked for, and then every block that one of them is in
+    for all of its receipts. While nothing more is found, twice as many are asked for.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    left, head = list(ids), "0x0"
+    while True:
+        probe, rest = left[:size], left[size:]
+        asked: list[Request] = [("eth_blockNumber", []), *(("eth_getTransactionReceipt", [id]) for id in probe)]
+        head, *answers = ctx.rpc.batch(asked)
+        if isinstance(head, RpcError):
+            raise head
+        there = {id: receipt for id, receipt in zip(probe, answers, strict=True) if _present(receipt)}
+        found |= there
+        if not rest:
+            return head, found
+        found |= _of_blocks(ctx, {receipt["blockNumber"] for receipt in there.values()}, set(rest))
+        left, size = [id for id in rest if id not in found], FEW if there else 2 * size
+
+
+def _of_blocks(ctx: Context, blocks: set[str], ids: set[str]) -> dict[str, dict[str, Any]]:
+    """Receipts of these writes in these blocks. A block whose index is not complete yet has none to show."""
+    answers = ctx.rpc.batch([("eth_getBlockReceipts", [block]) for block in sorted(blocks)])
+    receipts = (receipt for answer in answers if isinstance(answer, list) for receipt in answer)
+    return {receipt["transactionHash"]: receipt for receipt in receipts if receipt["transactionHash"] in ids}
 
 
 def known_to(ctx: Context, ids: Sequence[str]) -> set[str]:

@@ -11,20 +11,24 @@ from gateway.ledger.evm.context import Context, tag
 from gateway.ledger.evm.errors import to_ledger_error, translated
 from gateway.ledger.evm.head import with_head
 from gateway.ledger.evm.rpc import Request, RpcError
+from gateway.ledger.evm.witness import same_answers
 from gateway.ledger.port import Call
 from gateway.ledger.reasons import LedgerError, Reason
 
 
 def read_many(ctx: Context, calls: Sequence[Call], at: int | bytes | None = None) -> list[Any]:
     """All answers over one state: the given block, or the head, which is checked in the same round trip. Should a block come in
-    between the answers, they are asked once more at the block that was checked."""
+    between the answers, they are asked once more at the block that was checked. A second node, where one is named, must say
+    the same."""
     encoded = [ctx.encode(call) for call in calls]
     if at is None:
         newest, answers = with_head(ctx, [*_requests(encoded, None), ("eth_blockNumber", [])])
         if answers.pop() != hex(newest.height):
             answers = _ask(ctx, encoded, newest.hash)
+        same_answers(ctx, encoded, answers, newest.hash)
     else:
         answers = _ask(ctx, encoded, at)
+        same_answers(ctx, encoded, answers, at)
     return [_decode(ctx, function, answer) for (function, _), answer in zip(encoded, answers, strict=True)]
 
 

@@ -29,4 +29,4 @@ __all__ = [
 
 def close(ctx: Context) -> None:
     """Drop the connections."""
-    ctx.rpc.close()
+    ctx.close()
