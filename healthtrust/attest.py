@@ -49,8 +49,7 @@ def attest(settings: Settings, code: str, height: int | None = None) -> Attested
         digest = to_hex(calls[-1].args["digest"])
         if _said(live, to_hex(party.id), height, digest):
             return Attested(party.code, height, digest, new=False)
-        for call in calls:
-            put(sessions, ledger, _key(call), "evidence.record", call)
+        put(sessions, ledger, "evidence.record", *((_key(call), call) for call in calls))
     return Attested(party.code, height, digest, new=True)
 
 

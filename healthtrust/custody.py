@@ -64,7 +64,7 @@ class Custody:
 
         ``key``: idempotency key. Never write past the outbox with its account: the gate sends from the same one.
         """
-        put(self.sessions, self.ledger, key, kind, call)
+        put(self.sessions, self.ledger, kind, (key, call))
 
     def publish(self, client: IndexClient) -> int:
         """Hand anchored batches to the central index; how many."""
@@ -80,21 +80,26 @@ class Holdings:
     anchorer: Anchorer
 
 
-def put(sessions: outbox.Sessions, ledger: Ledger, key: str, kind: str, call: Call) -> None:
-    """One write through an outbox, and wait until the ledger holds it. ``key``: idempotency key. Raises LedgerError."""
+def put(sessions: outbox.Sessions, ledger: Ledger, kind: str, *writes: tuple[str, Call]) -> None:
+    """Writes through an outbox, in this order, and wait until the ledger holds all. Each with its idempotency key.
+
+    Raises LedgerError: of the first that failed, or timeout; what is stored will be sent all the same.
+    """
     with sessions.begin() as session:
-        id = outbox.enqueue(session, key, kind, call).id
+        waiting = [outbox.enqueue(session, key, kind, call).id for key, call in writes]
     deadline = time.monotonic() + ANCHOR_SECONDS
-    while time.monotonic() < deadline:
+    while waiting:
+        if time.monotonic() > deadline:
+            raise LedgerError(
+                Reason.TIMEOUT, "commit", detail=f"operation {waiting[0]} is stored and will be sent; look again later"
+            )
         outbox.work(sessions, ledger)
         with sessions() as session:
-            found = session.scalars(select(outbox.Operation).where(outbox.Operation.id == id)).one()
-        if found.state == outbox.SUCCEEDED:
-            return
-        if found.state == outbox.FAILED:
-            raise LedgerError(Reason.REJECTED, "commit", found.transaction, found.detail)
-        time.sleep(0.1)
-    raise LedgerError(Reason.TIMEOUT, "commit", detail=f"operation {id} is stored and will be sent; look again later")
+            found = session.scalars(select(outbox.Operation).where(outbox.Operation.id.in_(waiting))).all()
+        for failed in (op for op in found if op.state == outbox.FAILED):
+            raise LedgerError(Reason.REJECTED, "commit", failed.transaction, failed.detail)
+        waiting = [op.id for op in found if op.state != outbox.SUCCEEDED]
+        time.sleep(0.1 if waiting else 0)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 /** What an auditor asks of the gateway. */
 import { Platform, type EmergencyItem, type Hex, type Schemas } from '@healthtrust/kit'
+import type { Agreement, AsOf } from './explorer/model'
 import type {
   Block,
   BlockRow,
@@ -21,6 +22,15 @@ export class AuditorPlatform extends Platform {
   block = (reference: string | number): Promise<Block> =>
     this.client.get('blocks/{reference}', { parts: { reference: String(reference) } })
   transaction = (id: Hex): Promise<Transaction> => this.client.get('transactions/{id}', { parts: { id } })
+
+  agreement = (): Promise<Agreement> => this.client.get('mirror/agreement') as Promise<unknown> as Promise<Agreement>
+
+  /** `artefacts`: opened consents that are shown; `height` or `time`, or neither. */
+  asOf = (
+    identifier: Hex,
+    moment: { height: number | null; time: number | null },
+    artefacts: Record<string, unknown>[],
+  ): Promise<AsOf> => this.client.post('audit/as-of', { identifier, ...moment, artefacts }) as Promise<unknown> as Promise<AsOf>
 
   /** `also`: further identifiers for the same picture. */
   trace = (identifier: string, also: string[]): Promise<Trace> =>

@@ -5,6 +5,8 @@ export const router = createRouter({
   history: createWebHashHistory(),
   routes: [
     { path: '/', name: 'overview', component: () => import('./pages/Overview.vue') },
+    { path: '/explorer', name: 'explorer', component: () => import('./pages/Explorer.vue') },
+    { path: '/as-of', name: 'as-of', component: () => import('./pages/AsOf.vue') },
     { path: '/trace/:id', name: 'trace', component: () => import('./pages/Trace.vue') },
     { path: '/evidence', name: 'evidence', component: () => import('./pages/Evidence.vue') },
     { path: '/emergencies', name: 'emergencies', component: () => import('./pages/Emergencies.vue') },

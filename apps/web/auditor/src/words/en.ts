@@ -1,8 +1,18 @@
+import { en as explorer } from '../explorer/words'
 import type { Words } from './zh'
 
 export const en: Words = {
+  ...explorer,
   title: 'Audit console',
-  nav: { overview: 'Overview', emergencies: 'Emergencies', evidence: 'Evidence', verify: 'Verify a bundle', lock: 'Lock' },
+  nav: {
+    overview: 'Overview',
+    explorer: 'Explorer',
+    'as-of': 'Who could read',
+    emergencies: 'Emergencies',
+    evidence: 'Evidence',
+    verify: 'Verify a bundle',
+    lock: 'Lock',
+  },
   search: {
     hint: 'Enter any identifier',
     button: 'Trace',
@@ -107,6 +117,16 @@ export const en: Words = {
     transactions: '{n} transactions',
     at: 'Asked at {time}.',
     kept: 'That you asked has been kept.',
+  },
+  readings: {
+    title: 'Who read what',
+    picture:
+      'Time from left to right: {readers} readers (a line for each purpose), {n} readings. The same is in the table beneath',
+    table: 'All readings',
+    consent: 'Consent',
+    bar: 'Consent in force',
+    count: '{n} ×',
+    end: { revoked: 'revoked', amended: 'replaced', expired: 'expired', open: 'in force' },
   },
   emergencies: {
     title: 'Emergencies',

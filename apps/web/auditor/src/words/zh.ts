@@ -1,6 +1,17 @@
+import { zh as explorer } from '../explorer/words'
+
 export const zh = {
+  ...explorer,
   title: '审计台',
-  nav: { overview: '概况', emergencies: '紧急调阅', evidence: '操作留痕', verify: '核对证明包', lock: '锁定' },
+  nav: {
+    overview: '概况',
+    explorer: '链上浏览',
+    'as-of': '当时谁能看',
+    emergencies: '紧急调阅',
+    evidence: '操作留痕',
+    verify: '核对证明包',
+    lock: '锁定',
+  },
   search: {
     hint: '输入任何编号',
     button: '追溯',
@@ -104,6 +115,15 @@ export const zh = {
     transactions: '交易 {n} 笔',
     at: '查于 {time}。',
     kept: '这次查询已留痕。',
+  },
+  readings: {
+    title: '谁看过什么',
+    picture: '从左到右是时间：{readers} 位调阅人（按用途分行），共 {n} 次。同样内容见下方表格',
+    table: '调阅一览',
+    consent: '授权',
+    bar: '授权期间',
+    count: '{n} 次',
+    end: { revoked: '撤销', amended: '改为新授权', expired: '到期', open: '仍在生效' },
   },
   emergencies: {
     title: '紧急调阅',
