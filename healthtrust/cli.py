@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from core.errors import ForPeople
 from gateway.settings import default_home, load
-from healthtrust import network, supervisor
+from healthtrust import contracts, network, supervisor
 from healthtrust.deploy import cli as deploy
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ mirror_app = typer.Typer(no_args_is_help=True, help="The copy of the chain in SQ
 app.add_typer(mirror_app, name="mirror")
 app.add_typer(network.app, name="network")
 app.add_typer(deploy.app, name="deploy")
+app.add_typer(contracts.app, name="contracts")
 
 
 class ImportGroup(TyperGroup):

@@ -59,7 +59,7 @@ class _Holder:
 
     def say(self, ledger: Ledger, call: Call) -> None:
         """Through the outbox. A signature is new each time, so it is part of the key."""
-        put(self.sessions, ledger, f"handover/{call.args['r'].hex()}", f"alliance.{call.method}", call)
+        put(self.sessions, ledger, f"alliance.{call.method}", (f"handover/{call.args['r'].hex()}", call))
 
 
 def rotate_signing_key(settings: Settings, code: str) -> bytes:
@@ -67,7 +67,7 @@ def rotate_signing_key(settings: Settings, code: str) -> bytes:
 
     What the old one signed until now stays provable: proofs name the block, and the key that the ledger held there.
     """
-    with _alone(settings, code), _holder(settings, code) as own:
+    with alone(settings, code), _holder(settings, code) as own:
         public = crypto.sm2_public(bytes.fromhex(own.begin("sm2").next_sm2))
         _wait_for_writes(own.sessions, own.ledger)
         held = own.ledger.read(Call("Alliance", "keyOf", {"id": own.party.id}))
@@ -82,7 +82,7 @@ def rotate_account(settings: Settings, code: str) -> str:
     Raises RotationRefused, LedgerError, KeyError."""
     if settings.ledger.kind == "fabric":
         raise RotationRefused("on Fabric an account is a certificate: issue a new one with `healthtrust network issue`")
-    with _alone(settings, code), _holder(settings, code) as own:
+    with alone(settings, code), _holder(settings, code) as own:
         ring = own.begin("evm")
         old = _account(settings, ring.evm)
         _wait_for_writes(own.sessions, own.ledger)
@@ -112,7 +112,7 @@ def _holder(settings: Settings, code: str) -> Iterator[_Holder]:
 
 
 @contextmanager
-def _alone(settings: Settings, code: str) -> Iterator[None]:
+def alone(settings: Settings, code: str) -> Iterator[None]:
     """Nobody else uses these keys while the block runs, as far as this machine tells. Raises RotationRefused, AlreadyClaimed."""
     if supervisor.running(settings.home):
         raise RotationRefused(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,12 +15,13 @@ from gateway.ledger.reasons import LedgerError, Reason
 @dataclass(frozen=True, kw_only=True)
 class Deployment(ABC):
     """``genesis``: hash of block 0; ``block``: height at which the last contract was there; ``contracts``: name → address, lower
-    case. Kinds of ledgers add what names theirs."""
+    case; ``former``: name → addresses that served the duty before, oldest first. Kinds of ledgers add what names theirs."""
 
     genesis: bytes
     ledger_id: bytes
     block: int
     contracts: Mapping[str, str]
+    former: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -41,6 +42,7 @@ class Deployment(ABC):
             ledger_id=bytes.fromhex(doc["ledgerId"][2:]),
             block=int(doc["block"]),
             contracts={name: address.lower() for name, address in doc["contracts"].items()},
+            former={name: tuple(a.lower() for a in addresses) for name, addresses in doc.get("former", {}).items()},
         )
 
     @classmethod

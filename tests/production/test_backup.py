@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import shutil
 import time
-from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -22,10 +21,7 @@ from healthtrust.backup.behind import behind
 from healthtrust.backup.databases import DatabaseNotCopied, copy_in, copy_out, is_there
 from healthtrust.backup.make import backup
 from healthtrust.backup.restore import restore
-from mirror.database import Database
-from mirror.loop import Follower
 from mirror.rebuild import compare_with_node
-from mirror.run import ledger_of
 from offchain.anchor import Anchorer
 from offchain.client import GateClient, GateRefused
 from offchain.database import close, custodian_sessions
@@ -33,6 +29,7 @@ from offchain.intake.writer import Writer
 from offchain.stores.files import FileStore
 from tests.offchain.gate_kit import CODE, URL, GateKit, Serving, practitioner
 from tests.offchain.gate_scene import PATIENT, Scene, patiently
+from tests.production.mirrors import follow
 from tests.support.chains import EvmChain
 from tests.support.postgres import Server
 from tests.support.waiting import until
@@ -86,15 +83,6 @@ class Host:
         return kit
 
 
-def follow(kit: GateKit) -> None:
-    """The hospital's mirror, up to the head."""
-    with closing(Database(kit.settings.mirror_database())) as database, closing(ledger_of(kit.settings)) as ledger:
-        database.prepare()
-        follower = Follower(ledger, database, kit.settings.mirror.unwind_blocks, kit.settings.mirror.blocks_per_read)
-        while follower.cursor.height < follower.catch_up():
-            pass
-
-
 def anchored(kit: GateKit) -> int:
     """Receipts the ledger has of the hospital."""
     return int(kit.organisation.ledger.read(Call("Access", "receiptsOf", {"organisation": kit.organisation.id}))["nextNumber"])
@@ -120,7 +108,7 @@ def test_a_lost_host_comes_back_and_one_from_too_old_a_backup_serves_nothing(hos
     with host.kit.serve() as serving:
         scene = Scene(host.kit, serving)
         read_and_anchor(scene)
-        follow(host.kit)
+        follow(host.kit.settings)
         early = host.back_up("early")
         line = Kept(serving.http)
         asked = {"subject": scene.stored.subject, "record": scene.stored.record, "schema": scene.stored.schema}
@@ -181,7 +169,7 @@ def _goes_on(kit: GateKit, scene: Scene, receipts: int, old: httpx.Request) -> N
         numbers = [receipt["number"] for receipt in serving.receipts()]
     assert numbers == list(range(len(numbers)))
     assert len(numbers) > receipts
-    follow(kit)
+    follow(kit.settings)
     assert compare_with_node(kit.settings, kit.settings.mirror_database()) is None
     close(kit.sessions)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,7 @@ class Context:
     account: LocalAccount | None
     gas_price: int = 0
     comet: bool = False
+    former: Mapping[str, Sequence[str]] = field(default_factory=dict)
     witness: Rpc | None = None
     names: dict[str, str] = field(init=False)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -38,7 +40,7 @@ class Context:
     taken: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.names = {address.lower(): name for name, address in self.info.contracts.items()}
+        self.names = {address.lower(): name for name in self.info.contracts for address in self.addresses(name)}
 
     def close(self) -> None:
         """Drop the connections."""
@@ -52,6 +54,10 @@ class Context:
             return self.info.contracts[contract]
         except KeyError:
             raise LedgerError(Reason.INVALID_ARGUMENT, detail=f"this ledger has no contract {contract}") from None
+
+    def addresses(self, contract: str) -> list[str]:
+        """The address of a contract and those that served its duty before. Raises LedgerError invalid_argument."""
+        return [*self.former.get(contract, ()), self.address(contract)]
 
     def encode(self, call: Call) -> tuple[Function, dict[str, Any]]:
         """The function meant, and the transaction object that asks it from our account."""

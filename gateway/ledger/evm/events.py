@@ -18,7 +18,8 @@ SPAN = 200
 
 def events(ctx: Context, from_height: int, to_height: int, contracts: Sequence[str] | None = None) -> Iterator[list[Event]]:
     """One list a block that has events, ascending."""
-    addresses = [ctx.address(c) for c in (contracts if contracts is not None else ctx.info.contracts)]
+    wanted = contracts if contracts is not None else ctx.info.contracts
+    addresses = [address for contract in wanted for address in ctx.addresses(contract)]
     start, span = from_height, SPAN
     while start <= to_height:
         end = min(to_height, start + span - 1)

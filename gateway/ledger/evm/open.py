@@ -51,7 +51,8 @@ def connect(url: str, founded: Deployment, account_key: bytes | None, limits: Li
         account=account.address.lower() if account else "",
         finality=limits.finality,
     )
-    ctx = Context(rpc, abi.load(sorted(info.contracts), artifacts), info, limits.max_head_age, account)
+    tables = abi.load(sorted(info.contracts), artifacts)
+    ctx = Context(rpc, tables, info, limits.max_head_age, account, former=founded.former)
     ctx.witness = Rpc(limits.witness, limits.timeout) if limits.witness else None
     try:
         _same_chain(ctx)
