@@ -17,9 +17,10 @@ from starlette.staticfiles import PathLike, StaticFiles
 from starlette.types import Scope
 
 from core import crypto
-from gateway.identity.caller import ADMINISTRATOR, ROLE_AUDITOR
+from gateway.identity.caller import ADMINISTRATOR, ORGANISATION, ROLE_AUDITOR
 from gateway.settings import Settings, load
 from healthtrust.platform import PAGES
+from mirror.sight import EVERYTHING, Sight
 
 log = structlog.get_logger("serve")
 PAGES_ROOT = Path(__file__).parents[1] / "apps" / "web"
@@ -78,7 +79,7 @@ def mirrored(app: FastAPI, settings: Settings) -> None:
     from mirror.router import open_live, router
 
     live = open_live(settings)
-    app.include_router(router(live, auditors_only, app.state.gateway.ledger), prefix=PREFIX)
+    app.include_router(router(live, auditors_only, sight_of, app.state.gateway.ledger), prefix=PREFIX)
     app.include_router(asof.routes(live), prefix=PREFIX)
 
 
@@ -89,6 +90,18 @@ def auditors_only(request: Request) -> None:
 
     gateway = request.app.state.gateway
     admit(gateway, only(ROLE_AUDITOR, ADMINISTRATOR), request, b"", Glance(gateway.registries))
+
+
+def sight_of(request: Request) -> Sight:
+    """What the caller sees of the mirror's tables: auditors and administrators all, an organisation's machine its own and what
+    is common. Raises Unauthenticated, Forbidden."""
+    from gateway.http import admit, only
+    from gateway.identity.registry import Glance
+
+    gateway = request.app.state.gateway
+    rule = only(ROLE_AUDITOR, ADMINISTRATOR, ORGANISATION)
+    caller = admit(gateway, rule, request, b"", Glance(gateway.registries))
+    return EVERYTHING if caller.roles & {ROLE_AUDITOR, ADMINISTRATOR} else Sight(caller.word)
 
 
 def gate() -> Starlette:

@@ -91,7 +91,11 @@ def _entry(ctx: Context, record: bytes, time: int | None) -> IndexEntry | None:
     versions = ctx.db.execute(query.order_by(IndexRow.version.desc())).all()
     then = [leaf for leaf, anchored in versions if time is None or anchored <= time]
     if versions and not then:
-        raise Malformed("record_later", detail="this record was not in the index yet")
+        raise Malformed(
+            "record_later",
+            "这份档案当时还没有登记。请换一个更晚的时刻。",
+            "This record was not in the index yet. Ask of a later moment.",
+        )
     return IndexEntry.unpack(then[0]) if then else None
 
 

@@ -140,8 +140,16 @@ def as_of(
                 lines[at] = replace(lines[at], opened=_opened(connection, block, moment, leaf.consent, artefact, entry))
         ended = [_ended(connection, row) for row in _not_active(connection, subject, block.height)]
     if shown_by:
-        raise Malformed("artefact_other", detail="an artefact belongs to no consent that this person had in force then")
+        raise _other_artefact()
     return AsOf(block, moment, tree.root, section, lines, ended)
+
+
+def _other_artefact() -> Malformed:
+    return Malformed(
+        "artefact_other",
+        "出示的授权书不属于此人当时生效的任何一项授权。请换一份，或换一个时刻。",
+        "The artefact shown belongs to no consent that this person had in force then. Show another, or ask of another moment.",
+    )
 
 
 def _state(consent: LiveConsent, time: int) -> str:
@@ -208,7 +216,7 @@ def _opened(
     connection: sa.Connection, block: Held, time: int, consent: LiveConsent, artefact: ConsentArtefact, entry: IndexEntry | None
 ) -> Opened:
     if artefact.scope.commitment(artefact.salt) != consent.commitment:
-        raise Malformed("artefact_other", detail="an artefact does not give the commitment on the ledger")
+        raise _other_artefact()
     decided = [] if entry is None else _decided(connection, block, time, consent, artefact, entry)
     return Opened(artefact.scope.to_document(), decided)
 

@@ -8,8 +8,10 @@ and goes on where the last page ended. States show what is in force, unless aske
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
-from dataclasses import dataclass
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from csv import writer as csv_writer
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -19,20 +21,37 @@ from core.errors import Malformed
 from mirror.database import Database
 from mirror.models import BLOCK
 from mirror.projections import RELATIONS
+from mirror.sight import EVERYTHING, Sight
 
-MOST_ROWS = 1000
+MOST_ROWS, ROWS_A_PART = 1000, 2000
+FORMULA = frozenset("=+-@\t\r")
 _RELATIONS = {r.name: r for r in RELATIONS}
 TABLES: dict[str, sa.Table] = {BLOCK.name: BLOCK, **{name: r.table for name, r in _RELATIONS.items()}}
 
 
 @dataclass(frozen=True)
+class Question:
+    """What is asked of a table. ``fields``: columns in the order wanted, none: all; ``sight``: who asks."""
+
+    name: str
+    filters: Mapping[str, str] = field(default_factory=dict)
+    sort: str = ""
+    as_of: int | None = None
+    history: bool = False
+    fields: tuple[str, ...] = ()
+    sight: Sight = EVERYTHING
+
+
+@dataclass(frozen=True)
 class Page:
-    """Rows by column name (words as ``0x…``), what to ask for next (None: that was all), and the block the answer is true of."""
+    """Rows by column name (words as ``0x…``), what to ask for next (None: that was all), and the block the answer is true of.
+    ``total``: rows of all pages, where it was asked for. All of it is of rows that the caller may see."""
 
     columns: tuple[str, ...]
     rows: list[dict[str, Any]]
     next: str | None
     height: int
+    total: int | None = None
 
 
 def tables(
@@ -45,22 +64,74 @@ def tables(
     as_of: int | None = None,
     history: bool = False,
 ) -> Page:
-    """One page of a table. Malformed (400) for an unknown table or column, a value that does not fit, or a foreign cursor."""
+    """:func:`page` for those who see everything."""
+    return page(database, Question(name, filters or {}, sort, as_of, history), cursor, limit)
+
+
+def page(database: Database, asked: Question, cursor: str | None = None, limit: int = 100, total: bool = False) -> Page:
+    """One page. Malformed (400) for an unknown table or column, a value that does not fit, or a foreign cursor."""
+    table, most = _table(asked.name), min(max(limit, 1), MOST_ROWS)
+    order, conditions = _order(table, asked), _asked(table, asked)
+    here = [_after(order, _opened(cursor, asked.name, asked.sort, len(order)))] if cursor else []
+    with database.read() as connection:
+        found = connection.execute(_select(table, order, [*conditions, *here]).limit(most + 1)).mappings().all()
+        height = connection.scalar(sa.select(sa.func.max(BLOCK.c.height)))
+        counted = sa.select(sa.func.count()).select_from(table).where(*conditions)
+        count = connection.scalar(counted) if total else None
+    columns, more = _chosen(table, asked), len(found) > most
+    rows = [{c: shown(row[c]) for c in columns} for row in (found[:-1] if more else found)]
+    following = _closed(asked.name, asked.sort, [shown(found[-2][c.name]) for c, _ in order]) if more else None
+    return Page(columns, rows, following, -1 if height is None else height, count)
+
+
+def csv(database: Database, asked: Question) -> Iterator[str]:
+    """Every row as RFC 4180 text with a head, in one view of the database, in parts. Malformed as for :func:`page`, before the
+    first part."""
+    table = _table(asked.name)
+    columns = _chosen(table, asked)
+    query = _select(table, _order(table, asked), _asked(table, asked))
+    return _csv(database, query, columns)
+
+
+def _csv(database: Database, query: sa.Select[Any], columns: tuple[str, ...]) -> Iterator[str]:
+    text = io.StringIO()
+    writer = csv_writer(text)
+    writer.writerow(columns)
+    with database.read() as connection:
+        rows = connection.execute(query, execution_options={"yield_per": ROWS_A_PART}).mappings()
+        for part in rows.partitions():
+            writer.writerows([_cell(shown(row[c])) for c in columns] for row in part)
+            yield text.getvalue()
+            text.seek(0)
+            text.truncate()
+    yield text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """What a spreadsheet would run as a formula is made text."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in FORMULA else value
+
+
+def _table(name: str) -> sa.Table:
     table = TABLES.get(name)
     if table is None:
         raise Malformed("table_unknown", detail=f"no table {name!r}; there are: {', '.join(TABLES)}")
-    order = _order(table, sort)
-    query = sa.select(table).where(*_conditions(table, filters or {}), *_version(table, as_of, history))
-    if cursor:
-        query = query.where(_after(order, _opened(cursor, name, sort, len(order))))
-    query = query.order_by(*(c.desc() if down else c.asc() for c, down in order)).limit(min(max(limit, 1), MOST_ROWS) + 1)
-    with database.read() as connection:
-        found = connection.execute(query).mappings().all()
-        height = connection.scalar(sa.select(sa.func.max(BLOCK.c.height)))
-    more = len(found) > min(max(limit, 1), MOST_ROWS)
-    rows = [{k: shown(v) for k, v in row.items()} for row in (found[:-1] if more else found)]
-    following = _closed(name, sort, [rows[-1][c.name] for c, _ in order]) if more else None
-    return Page(tuple(c.name for c in table.columns), rows, following, -1 if height is None else height)
+    return table
+
+
+def _asked(table: sa.Table, asked: Question) -> list[sa.ColumnElement[bool]]:
+    """Conditions on rows: those of sight first, so that nothing about a hidden row can be asked."""
+    return [*asked.sight.rows(table), *_conditions(table, asked), *_version(table, asked.as_of, asked.history)]
+
+
+def _chosen(table: sa.Table, asked: Question) -> tuple[str, ...]:
+    return tuple(_column(table, asked, name).name for name in asked.fields or [c.name for c in asked.sight.columns(table)])
+
+
+def _select(
+    table: sa.Table, order: list[tuple[sa.Column[Any], bool]], conditions: Sequence[sa.ColumnElement[bool]]
+) -> sa.Select[Any]:
+    return sa.select(table).where(*conditions).order_by(*(c.desc() if down else c.asc() for c, down in order))
 
 
 def shown(value: Any) -> Any:
@@ -68,28 +139,29 @@ def shown(value: Any) -> Any:
     return "0x" + bytes(value).hex() if isinstance(value, bytes | memoryview) else value
 
 
-def _column(table: sa.Table, name: str) -> sa.Column[Any]:
-    if name not in table.c:
-        raise Malformed("column_unknown", detail=f"{table.name} has no column {name!r}; it has: {', '.join(table.c.keys())}")
-    return table.c[name]
+def _column(table: sa.Table, asked: Question, name: str) -> sa.Column[Any]:
+    seen = {c.name: c for c in asked.sight.columns(table)}
+    if name not in seen:
+        raise Malformed("column_unknown", detail=f"{table.name} has no column {name!r}; it has: {', '.join(seen)}")
+    return seen[name]
 
 
-def _order(table: sa.Table, sort: str) -> list[tuple[sa.Column[Any], bool]]:
-    down = sort.startswith("-")
+def _order(table: sa.Table, asked: Question) -> list[tuple[sa.Column[Any], bool]]:
+    sort, down = asked.sort, asked.sort.startswith("-")
     primary = [(c, down) for c in table.primary_key]
     if not sort:
         return primary
-    column = _column(table, sort.removeprefix("-"))
+    column = _column(table, asked, sort.removeprefix("-"))
     if column.nullable:
         raise Malformed("sort_unknown", detail=f"rows cannot be sorted by {column.name}, which may be empty")
     return [(column, down), *((c, d) for c, d in primary if c is not column)]
 
 
-def _conditions(table: sa.Table, filters: Mapping[str, str]) -> list[sa.ColumnElement[bool]]:
+def _conditions(table: sa.Table, asked: Question) -> list[sa.ColumnElement[bool]]:
     out: list[sa.ColumnElement[bool]] = []
-    for given, text in filters.items():
+    for given, text in asked.filters.items():
         name, _, how = given.partition("__")
-        column = _column(table, name)
+        column = _column(table, asked, name)
         value = _value(column, text)
         if how not in ("", "from", "to"):
             raise Malformed("filter_unknown", detail=f"{given}: filters are column, column__from, column__to")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import structlog
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.routing import APIRoute
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from core.errors import Malformed, Unavailable
 from gateway.ledger.port import Ledger
@@ -19,10 +19,11 @@ from mirror.agreement import HEIGHTS_SHOWN, agreement
 from mirror.authorisations import standing
 from mirror.database import Database, DatabaseBroken, DatabaseUnavailable
 from mirror.live import Live
+from mirror.sight import Sight
 from mirror.status import status_of
 
 log = structlog.get_logger("mirror")
-OWN_PARAMETERS = frozenset({"sort", "cursor", "limit", "as_of", "history"})
+OWN_PARAMETERS = frozenset({"sort", "cursor", "limit", "as_of", "history", "fields", "total", "format"})
 MOST_GIVEN = 64
 Some = Annotated[list[str], Query(default_factory=list, max_length=MOST_GIVEN)]
 
@@ -66,10 +67,12 @@ def open_live(settings: Settings) -> Live:
     return Live(database)
 
 
-def router(live: Live, require_auditor: Callable[..., Any], ledger: Ledger | None = None) -> APIRouter:
-    """Routes under ``/mirror``. ``require_auditor``: a FastAPI dependency that raises unless the caller is an auditor;
-    ``ledger``: the server's own connection, for the lag. Answers HealthTrustError subclasses as errors; the server turns them
-    into problem+json."""
+def router(
+    live: Live, require_auditor: Callable[..., Any], sight: Callable[..., Sight], ledger: Ledger | None = None
+) -> APIRouter:
+    """Routes under ``/mirror``. ``require_auditor``: a FastAPI dependency that raises unless the caller is an auditor; ``sight``:
+    one that says what the caller may see of the tables, and raises for whom that is nothing; ``ledger``: the server's own
+    connection, for the lag. Answers HealthTrustError subclasses as errors; the server turns them into problem+json."""
     routes = APIRouter(prefix="/mirror", tags=["mirror"], dependencies=[Depends(require_auditor)], route_class=MirrorRoute)
     database = live.database
 
@@ -103,20 +106,41 @@ def router(live: Live, require_auditor: Callable[..., Any], ledger: Ledger | Non
         picture."""
         return trace.trace(database, identifier, also).json()
 
-    @routes.get("/tables/{name}")
+    both = APIRouter()
+    both.include_router(routes)
+    both.include_router(_tables(database, sight))
+    return both
+
+
+def _tables(database: Database, sight: Callable[..., Sight]) -> APIRouter:
+    """The tables, for auditors and for the members' own people."""
+    routes = APIRouter(prefix="/mirror", tags=["mirror"], route_class=MirrorRoute)
+
+    @routes.get("/tables/{name}", response_model=None)
     def table(
         request: Request,
         name: str,
+        sees: Sight = Depends(sight),  # noqa: B008 - an annotation could not name what this function was given
         sort: str = "",
         cursor: str = "",
         limit: int = 100,
         as_of: int | None = None,
         history: bool = False,
-    ) -> dict[str, Any]:
-        """A page of a table; every other parameter is a filter: ``column``, ``column__from``, ``column__to``."""
+        fields: str = "",
+        total: bool = False,
+        format: Literal["json", "csv"] = "json",
+    ) -> dict[str, Any] | StreamingResponse:
+        """A page of a table; every other parameter is a filter: ``column``, ``column__from``, ``column__to``.
+
+        ``fields``: columns, between commas. ``total``: with the number of rows of all pages. ``format=csv``: all rows at once."""
         filters = {k: v for k, v in request.query_params.items() if k not in OWN_PARAMETERS}
-        page = query.tables(database, name, filters, sort, cursor or None, limit, as_of, history)
-        return {"columns": page.columns, "rows": page.rows, "next": page.next, "height": page.height}
+        asked = query.Question(name, filters, sort, as_of, history, tuple(f for f in fields.split(",") if f), sees)
+        if format == "csv":
+            named = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+            return StreamingResponse(query.csv(database, asked), media_type="text/csv; charset=utf-8", headers=named)
+        page = query.page(database, asked, cursor or None, limit, total)
+        counted = {"total": page.total} if total else {}
+        return {"columns": page.columns, "rows": page.rows, "next": page.next, "height": page.height, **counted}
 
     return routes
 

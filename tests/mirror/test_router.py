@@ -15,6 +15,7 @@ from gateway.settings import Settings
 from mirror.compare import digest_at
 from mirror.loop import Follower
 from mirror.router import open_live, router
+from mirror.sight import EVERYTHING, Sight
 from tests.mirror.support import follower, told
 
 
@@ -31,6 +32,13 @@ def client(live: Follower, tmp_path: Path) -> Iterator[TestClient]:
         if request.headers.get("authorization") != "auditor":
             raise HTTPException(403)
 
+    def sight_of(request: Request) -> Sight:
+        who = request.headers.get("authorization", "")
+        if who.startswith("organisation:"):
+            return Sight(bytes.fromhex(who.partition(":")[2]))
+        require_auditor(request)
+        return EVERYTHING
+
     def refused(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HealthTrustError)
         return JSONResponse(error.problem(), error.status)
@@ -38,7 +46,7 @@ def client(live: Follower, tmp_path: Path) -> Iterator[TestClient]:
     settings = Settings(home=tmp_path, mirror={"database": live.database.engine.url.render_as_string(hide_password=False)})
     app = FastAPI()
     app.add_exception_handler(HealthTrustError, refused)
-    app.include_router(router(open_live(settings), require_auditor, live.ledger))
+    app.include_router(router(open_live(settings), require_auditor, sight_of, live.ledger))
     with TestClient(app, headers={"authorization": "auditor"}) as client:
         yield client
 
@@ -100,3 +108,23 @@ def test_a_database_that_fails_is_a_refusal(
     assert "mirror.db" not in answer.text
     out, err = capsys.readouterr()
     assert "no such table" in out + err
+
+
+def test_an_organisation_sees_its_own_rows_and_a_file_of_them(client: TestClient) -> None:
+    batches = client.get("/mirror/tables/batch", params={"limit": 1000, "total": True}).json()
+    assert batches["total"] == len(batches["rows"]) > 1
+    one = batches["rows"][0]["organisation"]
+    mine = {"headers": {"authorization": f"organisation:{one[2:]}"}}
+    own = client.get("/mirror/tables/batch", params={"total": True, "fields": "root,organisation"}, **mine).json()
+    assert own["rows"] == [{"root": r["root"], "organisation": one} for r in batches["rows"] if r["organisation"] == one]
+    assert (own["total"], own["columns"]) == (len(own["rows"]), ["root", "organisation"])
+    file = client.get("/mirror/tables/batch", params={"format": "csv", "fields": "root,organisation"}, **mine)
+    assert file.headers["content-type"] == "text/csv; charset=utf-8"
+    assert file.text.splitlines() == ["root,organisation", *(f"{r['root']},{one}" for r in own["rows"])]
+    for path in ("status", "agreement", "trace/" + one):
+        assert client.get(f"/mirror/{path}", **mine).status_code == 403
+    blocks = client.get("/mirror/tables/block", **mine).json()
+    assert blocks["columns"] == ["height", "hash", "parent", "time"]
+    for question in ({"sort": "digest"}, {"digest": "0x" + "00" * 32}, {"fields": "events"}, {"fields": "nothing"}):
+        assert client.get("/mirror/tables/block", params=question, **mine).json()["code"] == "column_unknown"
+    assert client.get("/mirror/tables/batch", params={"format": "parquet"}).status_code == 422
