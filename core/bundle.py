@@ -314,6 +314,87 @@ class CommitSignature:
 
 
 @dataclass(frozen=True, slots=True)
+class Organisations:
+    """Whose signatures a verifier takes on Fabric: roots (DER) of the MSPs of members, whose peers endorse, and of orderers.
+    ``signatures``: how many orderers have to sign a block."""
+
+    members: Mapping[str, Sequence[bytes]]
+    orderers: Mapping[str, Sequence[bytes]]
+    signatures: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Members of a checkpoint."""
+        shown = {
+            name: {msp: [hexes.to_hex(root) for root in roots] for msp, roots in sorted(side.items())}
+            for name, side in (("members", self.members), ("orderers", self.orderers))
+        }
+        return {**shown, "signatures": self.signatures}
+
+
+@dataclass(frozen=True, slots=True)
+class Endorsed:
+    """What members' peers on Fabric say of the ledger, signed: ``read``, the payload of an endorsed transaction that was never
+    ordered and asks :func:`questions`; and the block of the decision as it was ordered: its ``data``, ``flags`` (a byte each,
+    0 = counted by the peer) and the orderers' ``signatures`` (common.Metadata). ``trust``: a checkpoint's, not the bundle's."""
+
+    channel: str
+    chaincode: str
+    read: bytes
+    number: int
+    previous: bytes
+    data: Sequence[bytes]
+    flags: bytes
+    signatures: bytes
+    trust: Organisations
+
+    def to_json(self, ledger_id: bytes, contracts: Mapping[str, str]) -> dict[str, Any]:
+        """The ``ledger`` member of a bundle."""
+        block = {
+            "number": self.number,
+            "previous": hexes.to_hex(self.previous),
+            "data": [hexes.to_hex(one) for one in self.data],
+            "flags": hexes.to_hex(self.flags),
+            "signatures": hexes.to_hex(self.signatures),
+        }
+        return {
+            "kind": "fabric",
+            "channel": self.channel,
+            "chaincode": self.chaincode,
+            "ledgerId": hexes.to_hex(ledger_id),
+            "contracts": {name: address.lower() for name, address in contracts.items()},
+            "read": hexes.to_hex(self.read),
+            "block": block,
+        }
+
+
+def questions(bundle: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]] | None:
+    """Contract methods with their arguments (as JSON) whose answers complete a bundle where the ledger endorses; None until the
+    receipt is anchored: only its batch shows that the answers are later than the decision."""
+    q, anchor = request_from_json(bundle["decision"]["request"]), bundle["receipt"]["anchor"]
+    if anchor is None:
+        return None
+    custodian, requester = hexes.to_hex(q.custodian), hexes.to_hex(q.requester)
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("DataIndex.batchOf", {"organisation": custodian, "batch": bundle["index"]["batch"]}),
+        ("Access.receiptBatchOf", {"organisation": custodian, "batch": anchor["batch"]}),
+        ("Alliance.organisation", {"id": custodian}),
+    ]
+    if bundle["request"]["keyid"].startswith("subject:"):
+        asked.append(("Identity.keyOf", {"subject": requester}))
+    else:
+        asked.append(("Identity.credentialOf", {"practitioner": requester}))
+        if q.organisation != q.custodian:
+            asked.append(("Alliance.organisation", {"id": hexes.to_hex(q.organisation)}))
+    artefact = bundle["consent"]["artefact"]
+    if artefact is not None and artefact.get("kind") == EMERGENCY:
+        asked.append(("Access.emergencyOf", {"id": artefact["consent"]}))
+    elif artefact is not None:
+        asked.append(("Consent.consentOf", {"consent": artefact["consent"]}))
+        asked.append(("Identity.keyOf", {"subject": hexes.to_hex(q.subject)}))
+    return asked
+
+
+@dataclass(frozen=True, slots=True)
 class StorageWord:
     """One proved word: Merkle-Patricia nodes from the storage root down; on CometBFT two ICS-23 proofs, to the root of the EVM's
     store and from there to that of all stores."""
@@ -390,12 +471,13 @@ def checkpoint(
     ledger_id: bytes,
     contracts: Mapping[str, str],
     blocks: Iterable[bytes],
-    validators: Validators | None = None,
+    signers: Validators | Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What a verifier trusts (``verify --trust``): this ledger, these contracts, these block hashes, and whatever more than two
-    thirds of these validators signed. Get it from somebody you trust."""
+    thirds of these validators signed, or on Fabric (:func:`fabric_signers`) most members endorsed and orderers signed. Get it
+    from somebody you trust."""
     return {
-        **({} if validators is None else validators.to_json()),
+        **(signers.to_json() if isinstance(signers, Validators) else signers or {}),
         "kind": "healthtrust/checkpoint",
         "version": 1,
         "chainId": chain_id,
@@ -403,6 +485,11 @@ def checkpoint(
         "contracts": {name: address.lower() for name, address in contracts.items()},
         "blocks": [hexes.to_hex(b) for b in blocks],
     }
+
+
+def fabric_signers(endorsed: Endorsed) -> dict[str, Any]:
+    """Of a Fabric channel, for :func:`checkpoint`."""
+    return {"channel": endorsed.channel, "chaincode": endorsed.chaincode, **endorsed.trust.to_json()}
 
 
 def group_words(store: bytes, root: bytes, first: int, count: int) -> bytes:

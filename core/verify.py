@@ -2,10 +2,10 @@
 
     python verify.py bundle.json [--trust checkpoint.json] [--lang zh|en] [--json]
 
-Written on purpose without a line of the code that makes bundles: own SM2 and Ed25519 verification, SM3 fallback, Keccak-256, RLP,
-Merkle-Patricia and ICS-23 proofs, canonical JSON and decision. Format: docs/formats.md (sections 1 to 9). Exit code: 0
-everything shown is true and nothing needed is missing; 1 something is false; 2 not a proof bundle; 3 true as far as shown, but
-the ledger's evidence or a trusted checkpoint is missing.
+Written on purpose without a line of the code that makes bundles: own SM2, Ed25519 and P-256 verification, SM3 fallback,
+Keccak-256, RLP, Merkle-Patricia and ICS-23 proofs, X.509 certificates, canonical JSON and decision. Format: docs/formats.md
+(sections 1 to 9). Exit code: 0 everything shown is true and nothing needed is missing; 1 something is false; 2 not a proof
+bundle; 3 true as far as shown, but the ledger's evidence or a trusted checkpoint is missing.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import hashlib
 import json
 import re
 import sys
+import time
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -229,23 +230,24 @@ _USER_ID = b"1234567812345678"
 Point = tuple[int, int] | None
 
 
-def _point_add(p: Point, q: Point) -> Point:
+def _point_add(p: Point, q: Point, prime: int = P) -> Point:
+    """On SM2's curve or, by its prime, on P-256: both have a = prime - 3."""
     if p is None or q is None:
         return p or q
     (x1, y1), (x2, y2) = p, q
-    if x1 == x2 and (y1 + y2) % P == 0:
+    if x1 == x2 and (y1 + y2) % prime == 0:
         return None
-    slope = (3 * x1 * x1 + A) * pow(2 * y1, -1, P) if p == q else (y2 - y1) * pow(x2 - x1, -1, P)
-    x3 = (slope * slope - x1 - x2) % P
-    return x3, (slope * (x1 - x3) - y1) % P
+    slope = (3 * x1 * x1 - 3) * pow(2 * y1, -1, prime) if p == q else (y2 - y1) * pow(x2 - x1, -1, prime)
+    x3 = (slope * slope - x1 - x2) % prime
+    return x3, (slope * (x1 - x3) - y1) % prime
 
 
-def _point_multiply(k: int, p: Point) -> Point:
+def _point_multiply(k: int, p: Point, prime: int = P) -> Point:
     total: Point = None
     while k:
         if k & 1:
-            total = _point_add(total, p)
-        p, k = _point_add(p, p), k >> 1
+            total = _point_add(total, p, prime)
+        p, k = _point_add(p, p, prime), k >> 1
     return total
 
 
@@ -663,6 +665,227 @@ def _neighbours(left: list[tuple[bytes, bytes, bool]], right: list[tuple[bytes, 
     return bool(parted and not any(side for *_, side in a[1:]) and all(side for *_, side in b[1:]))
 
 
+# --- P-256 (FIPS 186-5) and X.509 (RFC 5280), for endorsements and orderers' signatures on Fabric --------------------
+
+_P256 = 2**256 - 2**224 + 2**192 + 2**96 - 1
+_P256_N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+_P256_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+_P256_G = (
+    0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
+    0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
+)
+_ECDSA_SHA256, _EC_KEY, _ON_P256 = (bytes.fromhex(oid) for oid in ("2a8648ce3d040302", "2a8648ce3d0201", "2a8648ce3d030107"))
+_UNIT = bytes.fromhex("55040b")
+_SEQUENCE, _SET, _INTEGER, _BITS, _OID, _VERSION = 0x30, 0x31, 0x02, 0x03, 0x06, 0xA0
+
+
+def der_items(data: bytes) -> list[tuple[int, bytes, bytes]]:
+    """Tag, content and whole bytes of each DER value in a row."""
+    items, at = [], 0
+    while at < len(data):
+        start, size, at = at, data[at + 1], at + 2
+        if size >= 0x80:
+            size, at = _int(data[at : at + size - 0x80]), at + size - 0x80
+        at += size
+        if at > len(data):
+            raise Malformed("a DER value ends early")
+        items.append((data[start], data[at - size : at], data[start:at]))
+    return items
+
+
+def _der(data: bytes, *tags: int) -> list[bytes]:
+    """Contents of exactly these values in a row."""
+    items = der_items(data)
+    if tuple(tag for tag, *_ in items) != tags:
+        raise Malformed("a DER value of another form")
+    return [content for _, content, _ in items]
+
+
+@lru_cache(maxsize=256)
+def p256_verify(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether the DER signature (ECDSA with SHA-256) holds for the message under x‖y."""
+    x, y = _int(public[:32]), _int(public[32:])
+    r, s = (_int(n) for n in _der(_der(signature, _SEQUENCE)[0], _INTEGER, _INTEGER))
+    if not (0 < r < _P256_N and 0 < s < _P256_N) or x >= _P256 or y >= _P256 or (y * y - x * x * x + 3 * x - _P256_B) % _P256:
+        return False
+    w, e = pow(s, -1, _P256_N), _int(_sha256(message))
+    left, right = _point_multiply(e * w % _P256_N, _P256_G, _P256), _point_multiply(r * w % _P256_N, (x, y), _P256)
+    point = _point_add(left, right, _P256)
+    return point is not None and point[0] % _P256_N == r
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is read of an X.509 certificate with a P-256 key. ``body``: the signed bytes; ``units``: organisational units of its
+    subject; ``period``: first and last second of validity, as digits YYYYMMDDhhmmss."""
+
+    body: bytes
+    issuer: bytes
+    subject: bytes
+    units: frozenset[bytes]
+    period: tuple[str, str]
+    key: bytes
+    signature: bytes
+
+    @classmethod
+    def read(cls, data: bytes) -> Certificate:
+        """From DER."""
+        whole = _der(data, _SEQUENCE)[0]
+        body, (algorithm, signature) = der_items(whole)[0][2], _der(whole, _SEQUENCE, _SEQUENCE, _BITS)[1:]
+        if algorithm != b"\x06\x08" + _ECDSA_SHA256:
+            raise Malformed("a certificate signed otherwise than by ECDSA with SHA-256")
+        fields = [item for item in der_items(_der(body, _SEQUENCE)[0]) if item[0] != _VERSION]
+        issuer, validity, subject, key = (fields[i] for i in (2, 3, 4, 5))
+        kind, point = _der(key[1], _SEQUENCE, _BITS)
+        if _der(kind, _OID, _OID) != [_EC_KEY, _ON_P256] or len(point) != 66 or point[:2] != b"\0\x04":
+            raise Malformed("a certificate of another kind of key")
+        pairs = [_der(pair, _SEQUENCE)[0] for pair in _der(subject[1], *[_SET] * len(der_items(subject[1])))]
+        units = frozenset(der_items(pair)[1][1] for pair in pairs if der_items(pair)[0][1] == _UNIT)
+        first, last = (_digits(tag, text) for tag, text, _ in der_items(validity[1]))
+        return cls(body, issuer[2], subject[2], units, (first, last), point[2:], signature[1:])
+
+    def issued_by(self, roots: list[Certificate]) -> bool:
+        """Whether one of these signed it."""
+        return any(root.subject == self.issuer and p256_verify(root.key, self.body, self.signature) for root in roots)
+
+
+def _digits(tag: int, text: bytes) -> str:
+    """A UTCTime or GeneralizedTime as YYYYMMDDhhmmss."""
+    shown = text.decode("ascii").removesuffix("Z")
+    if tag == 0x17:
+        shown = ("19" if shown >= "50" else "20") + shown
+    if len(shown) != 14 or not shown.isdigit():
+        raise Malformed("not a time of a certificate")
+    return shown
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A signature that holds, by whoever the certificate names. ``msp``: the organisation it says it is of."""
+
+    msp: str
+    certificate: Certificate
+
+    @classmethod
+    def check(cls, identity: bytes, message: bytes, signature: bytes) -> Signed:
+        """From Fabric's SerializedIdentity. Malformed if the signature does not hold."""
+        fields = protobuf(identity)
+        lines = _one(fields, 2, b"").decode("ascii").strip().splitlines()
+        if lines[0] != "-----BEGIN CERTIFICATE-----" or lines[-1] != "-----END CERTIFICATE-----":
+            raise Malformed("not a certificate")
+        certificate = Certificate.read(base64.b64decode("".join(lines[1:-1]), validate=True))
+        if not p256_verify(certificate.key, message, signature):
+            raise Malformed("a signature does not hold")
+        return cls(_one(fields, 1, b"").decode(), certificate)
+
+
+# --- Fabric: an endorsed reading, and the block of a decision -------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class EndorsedRead:
+    """Questions that peers answered over one state, and signed. ``versions``: of each key that was read, the number of the block
+    that wrote it last."""
+
+    channel: str
+    chaincode: str
+    answers: list[tuple[str, Any, Any]]
+    versions: dict[str, int]
+    endorsers: list[Signed]
+
+    @classmethod
+    def read(cls, payload: bytes) -> EndorsedRead:
+        """From the payload of an endorsed transaction (common.Payload). Malformed when it does not hold together or an
+        endorsement does not hold."""
+        envelope = protobuf(payload)
+        head = protobuf(_one(envelope, 1, b""))
+        channel_header, signature_header = _one(head, 1, b""), _one(head, 2, b"")
+        action = protobuf(_one(protobuf(_one(protobuf(_one(envelope, 2, b"")), 1, b"")), 2, b""))
+        proposed, endorsed = _one(action, 1, b""), protobuf(_one(action, 2, b""))
+        answer = _one(endorsed, 1, b"")
+        said = protobuf(answer)
+        if _one(said, 1, b"") != _sha256(channel_header + signature_header + proposed):
+            raise Malformed("what was endorsed is another question")
+        did = protobuf(_one(said, 2, b""))
+        chaincode = _one(protobuf(_one(did, 4, b"")), 2, b"").decode()
+        spec = protobuf(_one(protobuf(_one(protobuf(proposed), 1, b"")), 1, b""))
+        if _one(protobuf(_one(spec, 2, b"")), 2, b"").decode() != chaincode:
+            raise Malformed("another chaincode answered than was asked")
+        args = protobuf(_one(spec, 3, b"")).get(1, [])
+        response = protobuf(_one(did, 3, b""))
+        if _one(response, 1, 0) != 200 or args[:1] != [b"many"] or len(args) % 2 != 1:
+            raise Malformed("not an answer to many questions")
+        answers = _parse_json(_one(response, 3, b"").decode())
+        asked = list(zip(args[1::2], args[2::2], strict=True))
+        endorsers = []
+        for one in endorsed.get(2, []):
+            fields = protobuf(one)
+            identity = _one(fields, 1, b"")
+            endorsers.append(Signed.check(identity, answer + identity, _one(fields, 2, b"")))
+        return cls(
+            _one(protobuf(channel_header), 4, b"").decode(),
+            chaincode,
+            [(f.decode(), _parse_json(a.decode()), value) for (f, a), value in zip(asked, answers, strict=True)],
+            _versions(_one(did, 1, b""), chaincode),
+            endorsers,
+        )
+
+
+def _versions(results: bytes, chaincode: str) -> dict[str, int]:
+    """Of each key of the chaincode in a read set, the block that wrote it last; a key that nobody wrote is left out."""
+    found = {}
+    for space in protobuf(results).get(2, []):
+        fields = protobuf(space)
+        if _one(fields, 1, b"").decode() != chaincode:
+            continue
+        for read in protobuf(_one(fields, 2, b"")).get(1, []):
+            one = protobuf(read)
+            if 2 in one:
+                found[_one(one, 1, b"").decode()] = _one(protobuf(_one(one, 2, b"")), 1, 0)
+    return found
+
+
+@dataclass(frozen=True)
+class FabricBlock:
+    """A block as the ordering service made it. ``time``: of its newest transaction that peers counted."""
+
+    number: int
+    hash: bytes
+    parent: bytes
+    time: int
+    orderers: list[Signed]
+
+    @classmethod
+    def read(cls, shown: Any) -> FabricBlock:
+        """Malformed if an orderer's signature does not hold."""
+        number, parent = _number(_at(shown, "number"), 2**63 - 1), _hex(_at(shown, "previous"))
+        data, flags = [_hex(one, None) for one in _at(shown, "data")], _hex(_at(shown, "flags"), None)
+        fields = _der_value(_INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big"))
+        header = _der_value(_SEQUENCE, fields + _der_value(4, parent) + _der_value(4, _sha256(b"".join(data))))
+        times = [_sent_at(one) for one, flag in zip(data, flags, strict=True) if flag == 0]
+        metadata = protobuf(_hex(_at(shown, "signatures"), None))
+        orderers = []
+        for one in metadata.get(2, []):
+            signed = protobuf(one)
+            if 1 in signed:  # SmartBFT's name a number instead: such a block has to be in the checkpoint
+                head = _one(signed, 1, b"")
+                message = _one(metadata, 1, b"") + head + header
+                orderers.append(Signed.check(_one(protobuf(head), 1, b""), message, _one(signed, 2, b"")))
+        return cls(number, _sha256(header), parent, max(times), orderers)
+
+
+def _der_value(tag: int, content: bytes) -> bytes:
+    size = bytes([len(content)]) if len(content) < 0x80 else b"\x81" + bytes([len(content)])
+    return bytes([tag]) + size + content
+
+
+def _sent_at(envelope: bytes) -> int:
+    """Seconds since 1970 at which a transaction says it was made."""
+    head = protobuf(_one(protobuf(_one(protobuf(envelope), 1, b"")), 1, b""))
+    seconds: int = _one(protobuf(_one(protobuf(_one(head, 1, b"")), 3, b"")), 1, 0)
+    return seconds
+
+
 # --- canonical JSON (RFC 8785, NFC) and Merkle trees (RFC 9162, SM3) ------------------------------------------------
 
 
@@ -1060,6 +1283,8 @@ class Evidence:
     parents: dict[bytes, bytes] = field(default_factory=dict)
     resting: set[bytes] = field(default_factory=set)
     chains: dict[bytes, bytes] = field(default_factory=dict)
+    endorsed: EndorsedRead | None = None
+    orderers: dict[bytes, list[Signed]] = field(default_factory=dict)
     commits: dict[bytes, dict[bytes, tuple[bytes, bytes]]] = field(default_factory=dict)
 
     def get(self, contract: str, block: bytes | None, slot: int) -> bytes:
@@ -1159,6 +1384,103 @@ def _kept(app: bytes, address: bytes, slot: bytes, proofs: list[bytes]) -> bytes
     return value.rjust(32, b"\0")
 
 
+LATER = b""
+"""In evidence from Fabric: what was so at some block after the decision's."""
+
+
+def read_fabric_evidence(ledger: Any) -> Evidence:
+    """Words of an endorsed reading, put where the EVM's contracts have them. A key that was written last at or before the block
+    of the decision had its value there, if the reading was made after that block: then it saw what a later one wrote."""
+    evidence, block = Evidence(), FabricBlock.read(_at(ledger, "block"))
+    evidence.times[block.hash], evidence.heights[block.hash] = block.time, block.number
+    evidence.parents[block.hash], evidence.orderers[block.hash] = block.parent, block.orderers
+    evidence.resting.add(block.hash)
+    said = evidence.endorsed = EndorsedRead.read(_hex(_at(ledger, "read"), None))
+    if (said.channel, said.chaincode) != (_at(ledger, "channel"), _at(ledger, "chaincode")):
+        raise Malformed("an answer of another chaincode")
+    afterwards = max(said.versions.values(), default=-1) >= block.number
+    for function, args, answer in said.answers:
+        if function not in _FABRIC_WORDS:
+            raise Malformed("a question that proves nothing")
+        key, contract, slot, words = _FABRIC_WORDS[function](args, answer)
+        held = afterwards and said.versions.get(key, block.number + 1) <= block.number
+        at = block.hash if held else LATER
+        evidence.words.setdefault((contract, at), {}).update({slot + i: word for i, word in enumerate(words)})
+    return evidence
+
+
+_FabricWords = tuple[str, str, int, list[bytes]]
+"""Key in the ledger's state, contract, first storage slot, words from there on."""
+
+
+def _fabric_state(family: str, id: bytes, *more: str) -> str:
+    """A composite key of the chaincode."""
+    return "".join(f"\0{part}" for part in (family, id.hex(), *more)) + "\0"
+
+
+def _fabric_batch(contract: str, family: str, base: int, args: Any, answer: Any) -> _FabricWords:
+    organisation, number = _hex(_at(args, "organisation")), _decimal(_at(args, "batch"))
+    key = _fabric_state(f"{contract}/{family}", organisation, f"{number:016x}")
+    first = "firstSequence" if contract == "DataIndex" else "firstNumber"
+    packed = _decimal(_at(answer, first)) | _decimal(_at(answer, "count")) << 64
+    words = [_hex(_at(answer, "root")), _word(packed)]
+    return key, contract, _mapping(_word(number), _mapping(organisation, base)), words
+
+
+def _fabric_organisation(args: Any, answer: Any) -> _FabricWords:
+    id = _hex(_at(args, "id"))
+    words = [_word(_number(_at(answer, "status"), 255)), _hex(_at(answer, "x")), _hex(_at(answer, "y"))]
+    return _fabric_state("Alliance/organisation", id), "Alliance", _mapping(id, _SLOTS["organisations"]), words
+
+
+def _fabric_credential(args: Any, answer: Any) -> _FabricWords:
+    id = _hex(_at(args, "practitioner"))
+    packed = _decimal(_at(answer, "notBefore")) | _decimal(_at(answer, "notAfter")) << 64
+    packed |= _number(_at(answer, "roles"), 2**32 - 1) << 128 | _number(_at(answer, "status"), 255) << 160
+    words = [*(_hex(_at(answer, name)) for name in ("organisation", "x", "y")), _word(packed)]
+    return _fabric_state("Identity/credential", id), "Identity", _mapping(id, _SLOTS["credentials"]), words
+
+
+def _fabric_key(args: Any, answer: Any) -> _FabricWords:
+    id = _hex(_at(args, "subject"))
+    words = [_hex(_at(answer, "x")), _hex(_at(answer, "y"))]
+    return _fabric_state("Identity/key", id), "Identity", _mapping(id, _SLOTS["keys"]), words
+
+
+def _fabric_consent(args: Any, answer: Any) -> _FabricWords:
+    id, signed = _hex(_at(args, "consent")), _word(_decimal(_at(answer, "packed")))
+    packed = _int(signed[:8]) | _int(signed[8:16]) << 64 | _int(signed[16:20]) << 128
+    packed |= _number(_at(answer, "uses"), 2**32 - 1) << 160 | _number(_at(answer, "status"), 255) << 248
+    words = [_hex(_at(answer, "subject")), _hex(_at(answer, "commitment")), _word(packed)]
+    return _fabric_state("Consent/consent", id), "Consent", _mapping(id, _SLOTS["consents"]), words
+
+
+def _fabric_emergency(args: Any, answer: Any) -> _FabricWords:
+    id = _hex(_at(args, "id"))
+    packed = _decimal(_at(answer, "endsAt")) | _decimal(_at(answer, "reviewBy")) << 64
+    packed |= _number(_at(answer, "outcome"), 255) << 128
+    words = [_hex(_at(answer, "organisation")), _hex(_at(answer, "commitment")), _word(packed)]
+    return _fabric_state("Access/emergency", id), "Access", _mapping(id, _SLOTS["emergencies"]), words
+
+
+_FABRIC_WORDS: dict[str, Callable[[Any, Any], _FabricWords]] = {
+    "DataIndex.batchOf": lambda args, answer: _fabric_batch("DataIndex", "batch", _SLOTS["batches"], args, answer),
+    "Access.receiptBatchOf": lambda args, answer: _fabric_batch("Access", "receipt-batch", _SLOTS["receipts"], args, answer),
+    "Alliance.organisation": _fabric_organisation,
+    "Identity.credentialOf": _fabric_credential,
+    "Identity.keyOf": _fabric_key,
+    "Access.emergencyOf": _fabric_emergency,
+    "Consent.consentOf": _fabric_consent,
+}
+
+
+def _decimal(value: Any) -> int:
+    """A number as chaincode writes it: JSON's up to 32 bits, decimal text above."""
+    if isinstance(value, str) and re.fullmatch(r"0|[1-9][0-9]{0,77}", value):
+        return int(value)
+    return _number(value, 2**53)
+
+
 def _account(state_root: Any, address: bytes, nodes: list[bytes]) -> bytes:
     encoded = trie_value(state_root, address, nodes)
     account = rlp_decode(encoded) if encoded else None
@@ -1210,7 +1532,7 @@ class Checks:
             ledger = _at(self.bundle, "ledger")
             if ledger is None:
                 raise Missing
-            readers = {"evm": read_evidence, "comet": read_comet_evidence}
+            readers = {"evm": read_evidence, "comet": read_comet_evidence, "fabric": read_fabric_evidence}
             if _at(ledger, "kind") not in readers:
                 raise Malformed("a ledger of an unknown kind")
             self._evidence = readers[_at(ledger, "kind")](ledger)
@@ -1477,24 +1799,27 @@ class Checks:
             raise Missing
         if _at(self.trust, "kind") != "healthtrust/checkpoint" or _at(self.trust, "version") != 1:
             raise Malformed("not a checkpoint")
-        for name in ("chainId", "ledgerId"):
+        fabric = evidence.endorsed is not None
+        for name in ("channel", "chaincode", "ledgerId") if fabric else ("chainId", "ledgerId"):
             if _at(self.trust, name) != _at(ledger, name):
                 return False
         used = {name for name, _ in evidence.words}
         if any(_at(ledger, "contracts", name) != _at(self.trust, "contracts", name) for name in used):
             return False
         reached: set[bytes] = set()
-        for block in [*_bytes_list(_at(self.trust, "blocks"), 32, 1_000_000), *signed_blocks(evidence, self.trust)]:
+        signed = ordered_blocks(evidence, self.trust) if fabric else signed_blocks(evidence, self.trust)
+        for block in [*_bytes_list(_at(self.trust, "blocks"), 32, 1_000_000), *signed]:
             while block not in reached:
                 reached.add(block)
                 block = evidence.parents.get(block, block)
-        if not evidence.resting | {self.block} <= reached:
+        if not evidence.resting | {self.block} <= reached or not endorsed_by_most(evidence, self.trust):
             raise Missing
-        domain = sm3(
-            _kind("healthtrust/domain/v1")
-            + _hex(_at(ledger, "ledgerId"))
-            + _hex(_at(ledger, "contracts", "Access" if self.emergency else "Consent"), 20).rjust(32, b"\0")
-        )
+        signed_for = "Access" if self.emergency else "Consent"
+        if fabric:
+            contract = sm3(f"{_at(ledger, 'channel')}\0{_at(ledger, 'chaincode')}.{signed_for}".encode())
+        else:
+            contract = _hex(_at(ledger, "contracts", signed_for), 20).rjust(32, b"\0")
+        domain = sm3(_kind("healthtrust/domain/v1") + _hex(_at(ledger, "ledgerId")) + contract)
         return self.artefact is None or _hex(_at(self.artefact, "message"), None)[32:64] == domain
 
 
@@ -1509,6 +1834,34 @@ def signed_blocks(evidence: Evidence, trust: Any) -> list[bytes]:
         signed = [key for key, (said, signature) in votes.items() if key in powers and ed25519_verify(key, said, signature)]
         if evidence.chains[block] == chain and 3 * sum(powers[key] for key in signed) > 2 * sum(powers.values()):
             found.append(block)
+    return found
+
+
+def endorsed_by_most(evidence: Evidence, trust: Any) -> bool:
+    """Whether peers of more than half of the checkpoint's members endorsed the reading; True where nothing rests on one."""
+    if evidence.endorsed is None:
+        return True
+    members = _at(trust, "members")
+    return 2 * len(_known(evidence.endorsed.endorsers, members, b"peer", evidence)) > len(members)
+
+
+def ordered_blocks(evidence: Evidence, trust: Any) -> list[bytes]:
+    """Blocks signed by as many of the checkpoint's orderers as it asks for."""
+    orderers, needed = _at(trust, "orderers"), _number(_at(trust, "signatures"))
+    found = evidence.orderers.items()
+    return [block for block, signed in found if len(_known(signed, orderers, b"orderer", evidence)) >= max(1, needed)]
+
+
+def _known(signed: list[Signed], organisations: Any, unit: bytes, evidence: Evidence) -> set[str]:
+    """Organisations of the checkpoint among the signers: the certificate is of one of their roots, for that kind of node, and was
+    valid at the decision."""
+    now = time.strftime("%Y%m%d%H%M%S", time.gmtime(max(evidence.times.values())))
+    found = set()
+    for one in signed:
+        roots = [Certificate.read(_hex(root, None)) for root in organisations.get(one.msp, [])]
+        first, last = one.certificate.period
+        if unit in one.certificate.units and first <= now <= last and one.certificate.issued_by(roots):
+            found.add(one.msp)
     return found
 
 

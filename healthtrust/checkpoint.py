@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from core import bundle
+from core.bundle import Validators
 from gateway.ledger.factory import open_ledger
+from gateway.ledger.port import LedgerProof
 from gateway.settings import Settings
 
 BLOCKS = 1000
@@ -23,8 +25,8 @@ def path_of(settings: Settings) -> Path:
 
 
 def checkpoint(settings: Settings, blocks: int = BLOCKS) -> dict[str, Any]:
-    """The newest ``blocks`` block hashes with the ledger's facts, and its validators where they sign blocks (docs/formats.md
-    §9). Raises LedgerError."""
+    """The newest ``blocks`` block hashes with the ledger's facts, and whose signatures count where blocks or answers are
+    signed (docs/formats.md §9). Raises LedgerError."""
     ledger = open_ledger(settings)
     try:
         info, head = ledger.info(), ledger.head()
@@ -32,11 +34,20 @@ def checkpoint(settings: Settings, blocks: int = BLOCKS) -> dict[str, Any]:
         for height in range(head.height - 1, max(0, head.height - blocks), -1):
             block = ledger.block(height)
             newest += [block.hash] if block else []
-        proved = ledger.proof("Alliance", [bytes(32)], head.hash)
+        contract, slot = ("", b"Alliance.ledgerId\0{}") if info.endorses else ("Alliance", bytes(32))
+        proved = ledger.proof(contract, [slot], head.hash)
     finally:
         ledger.close()
-    signers = proved.commit.validators if proved and proved.commit else None
-    return bundle.checkpoint(info.chain, info.ledger_id, info.contracts, newest, signers)
+    return bundle.checkpoint(info.chain, info.ledger_id, info.contracts, newest, _signers(proved))
+
+
+def _signers(proved: LedgerProof | None) -> Validators | dict[str, Any] | None:
+    """Whose signatures on blocks or answers count, where the ledger has any."""
+    if proved is None:
+        return None
+    if proved.endorsed is not None:
+        return bundle.fabric_signers(proved.endorsed)
+    return proved.commit.validators if proved.commit else None
 
 
 def write_checkpoint(settings: Settings) -> dict[str, Any]:

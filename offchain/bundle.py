@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -96,12 +96,14 @@ def _skeleton(receipt: Receipt) -> dict[str, Any]:
 
 
 def _ledger_part(ledger: Ledger, skeleton: Mapping[str, Any], recorded_at: int | None) -> dict[str, Any] | None:
+    if ledger.info().endorses:
+        return _endorsed_part(ledger, skeleton)
     headers: dict[bytes, bytes] = {}
     proofs: list[AccountProof] = []
     commits: dict[bytes, Commit] = {}
     for wanted in bundle.slots(skeleton, keccak):
         at = recorded_at if wanted.late else to_bytes(skeleton["decision"]["block"])
-        found = _proof(ledger, wanted, at) if at is not None else None
+        found = _proof(ledger, wanted.contract, wanted.slots, at) if at is not None else None
         if found is None:
             return None
         headers[found.block.hash] = found.header
@@ -113,9 +115,21 @@ def _ledger_part(ledger: Ledger, skeleton: Mapping[str, Any], recorded_at: int |
     return bundle.evm_ledger(info.chain, info.ledger_id, info.contracts, headers, proofs, commits.values())
 
 
-def _proof(ledger: Ledger, wanted: Wanted, at: int | bytes) -> LedgerProof | None:
+def _endorsed_part(ledger: Ledger, skeleton: Mapping[str, Any]) -> dict[str, Any] | None:
+    asked = bundle.questions(skeleton)
+    if asked is None:
+        return None
+    slots = [method.encode() + b"\0" + orjson.dumps(args) for method, args in asked]
+    found = _proof(ledger, "", slots, to_bytes(skeleton["decision"]["block"]))
+    if found is None or found.endorsed is None:
+        return None
+    info = ledger.info()
+    return found.endorsed.to_json(info.ledger_id, info.contracts)
+
+
+def _proof(ledger: Ledger, contract: str, slots: Sequence[bytes], at: int | bytes) -> LedgerProof | None:
     try:
-        return ledger.proof(wanted.contract, wanted.slots, at)
+        return ledger.proof(contract, slots, at)
     except LedgerError as e:
         if e.reason in (Reason.NOT_FOUND, Reason.REJECTED, Reason.INTERNAL):
             return None

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, overload
 
-from core.bundle import Commit
+from core.bundle import Commit, Endorsed
 from gateway.ledger.reasons import LedgerError, Reason
 
 Status = Literal["committed", "failed", "pending", "unknown"]
@@ -121,7 +121,8 @@ class LedgerProof:
     ``account_proof`` to the account (key keccak256(address)), whose storage root leads over each storage proof to the word.
 
     On CometBFT ``commit`` is signed by the validators and leads to the block, whose ``header`` is in their form, and to the root
-    of its state (docs/formats.md §9)."""
+    of its state. On Fabric, which has no such root, ``endorsed`` is all there is: answers of contracts, signed by most members'
+    peers (docs/formats.md §9)."""
 
     contract: str
     address: str
@@ -130,6 +131,7 @@ class LedgerProof:
     account_proof: tuple[bytes, ...]
     storage: tuple[StorageProof, ...]
     commit: Commit | None = None
+    endorsed: Endorsed | None = None
 
 
 class Ledger(Protocol):
@@ -179,7 +181,8 @@ class Ledger(Protocol):
         range goes beyond the head."""
 
     def proof(self, contract: str, slots: Sequence[bytes], at: int | bytes) -> LedgerProof | None:
-        """Proof of storage words for outsiders, or None where the ledger has none."""
+        """Proof of storage words for outsiders, or None where the ledger has none. Where it ``endorses``, no contract is named
+        and the slots are questions instead: ``Contract.method``, a zero byte, the arguments as JSON."""
 
     def expect(self, block: Block | None) -> None:
         """From now on the chain must contain this block, else :meth:`head` and reads at the head raise ``reset``. None: accept

@@ -13,7 +13,7 @@ from typing import Any
 from gateway.ledger.fabric.proposal import ENDORSER_TRANSACTION
 from gateway.ledger.fabric.protos import message, numbers
 
-_TRANSACTIONS_FILTER = 2
+TRANSACTIONS_FILTER = 2
 """``common.BlockMetadataIndex.TRANSACTIONS_FILTER``."""
 VALID = "VALID"
 DUPLICATE = "DUPLICATE_TXID"
@@ -58,7 +58,7 @@ class FabricBlock:
 def read_block(block: Any) -> FabricBlock:
     """From ``common.Block``."""
     codes = numbers("protos.TxValidationCode")
-    flags = block.metadata.metadata[_TRANSACTIONS_FILTER] if len(block.metadata.metadata) > _TRANSACTIONS_FILTER else b""
+    flags = block.metadata.metadata[TRANSACTIONS_FILTER] if len(block.metadata.metadata) > TRANSACTIONS_FILTER else b""
     # Genesis comes with no flags on some peers: a configuration that is in a block is valid.
     transactions = tuple(
         _transaction(data, codes.get(flags[i], str(flags[i])) if i < len(flags) else VALID)

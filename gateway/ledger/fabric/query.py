@@ -56,10 +56,22 @@ def taken(ctx: Context, answer: bytes) -> FabricBlock:
     return block
 
 
+def raw(ctx: Context, at: int | bytes) -> Any:
+    """The whole block (``common.Block``) with this height or hash, or None."""
+    method, arg = ("GetBlockByNumber", str(at).encode()) if isinstance(at, int) else ("GetBlockByHash", at)
+    answer = _bytes(ctx, method, arg)
+    return None if answer is None else message("common.Block").FromString(answer)
+
+
 def _block(ctx: Context, method: str, arg: bytes) -> FabricBlock | None:
+    answer = _bytes(ctx, method, arg)
+    return None if answer is None else taken(ctx, answer)
+
+
+def _bytes(ctx: Context, method: str, arg: bytes) -> bytes | None:
     try:
         with translated("prepare"):
-            return taken(ctx, ctx.gateway.evaluate(ask(ctx.gateway, method, arg)))
+            return ctx.gateway.evaluate(ask(ctx.gateway, method, arg))
     except LedgerError as e:
         if e.reason is Reason.NOT_FOUND or _NOT_TEXT in e.detail:
             return None

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from gateway.ledger.fabric.block import block, blocks
-from gateway.ledger.fabric.context import Context
 from gateway.ledger.fabric.events import events
 from gateway.ledger.fabric.head import expect, head
 from gateway.ledger.fabric.open import close
 from gateway.ledger.fabric.outcome import outcome_many
 from gateway.ledger.fabric.prepare import prepare
+from gateway.ledger.fabric.proof import proof
 from gateway.ledger.fabric.read import read_many
 from gateway.ledger.fabric.submit import submit_many
 
@@ -27,7 +25,3 @@ __all__ = [
     "read_many",
     "submit_many",
 ]
-
-
-def proof(_ctx: Context, _contract: str, _slots: Sequence[bytes], _at: int | bytes) -> None:
-    """A peer proves no state to outsiders."""
