@@ -110,6 +110,13 @@ class MirrorSettings(BaseModel):
     )
 
 
+class OfficeSettings(BaseModel):
+    """The identity office: first member of the alliance, whose host also runs the gateway."""
+
+    code: str = Field("TEST-QWJWXX", description="Its public code (统一社会信用代码 or another).")
+    name: str = Field("静安区卫生健康信息中心（演示）", description="Its name.")
+
+
 class GateSettings(BaseModel):
     """One custodian's release gate and store."""
 
@@ -202,6 +209,7 @@ class Settings(BaseSettings):
     ledger: LedgerSettings = Field(default_factory=LedgerSettings)
     gateway: GatewaySettings = Field(default_factory=GatewaySettings)
     mirror: MirrorSettings = Field(default_factory=MirrorSettings)
+    office: OfficeSettings = Field(default_factory=OfficeSettings)
     policy: PolicySettings = Field(default_factory=PolicySettings)
     collection: CollectionSettings = Field(default_factory=CollectionSettings)
     gates: list[GateSettings] = Field(

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from core.errors import ForPeople
 from gateway.settings import default_home, load
-from healthtrust import contracts, network, supervisor
+from healthtrust import alliance, contracts, network, supervisor
 from healthtrust.deploy import cli as deploy
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ app.add_typer(mirror_app, name="mirror")
 app.add_typer(network.app, name="network")
 app.add_typer(deploy.app, name="deploy")
 app.add_typer(contracts.app, name="contracts")
+app.add_typer(alliance.app, name="alliance")
 
 
 class ImportGroup(TyperGroup):
@@ -455,6 +456,19 @@ def verify(
     """Check a proof bundle offline, line by line.
 
     Exit code: 0 proved, 1 something is false, 2 not a bundle, 3 ledger part missing.
+@app.command()
+def alarms(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """What somebody has to look at on this host (docs/operations.md says what to do). Exit code 1 if there is anything."""
+    from dataclasses import asdict
+
+    from healthtrust.alarms import alarms as look
+
+    found = look(load())
+    lines = [f"{alarm.kind}: {alarm.text}" for alarm in found] or ["all is well"]
+    typer.echo(json.dumps([asdict(alarm) for alarm in found], ensure_ascii=False) if as_json else "\n".join(lines))
+    raise typer.Exit(1 if found else 0)
+
+
     """
     from core.verify import main
     from healthtrust.checkpoint import path_of

@@ -56,15 +56,6 @@ def publish(
 
 
 @app.command()
-def vote(proposal: Annotated[int, typer.Argument(help="Its number.")], code: Member) -> None:
-    """Agree to a proposal of another member."""
-    from healthtrust import upgrade
-
-    upgrade.vote(load(), code, proposal)
-    typer.echo("agreed")
-
-
-@app.command()
 def follow() -> None:
     """Take over what the alliance published into contracts.json; start the processes anew afterwards."""
     from healthtrust import upgrade

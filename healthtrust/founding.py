@@ -23,8 +23,6 @@ from gateway.ledger.reasons import LedgerError, Reason
 from gateway.settings import Settings
 from offchain import standards
 
-REGISTRAR_CODE = "TEST-QWJWXX"
-REGISTRAR_NAME = "静安区卫生健康信息中心（演示）"
 CUSTODIAN, READER, REGISTRAR, AUDITOR, OPERATOR = (1 << bit for bit in range(5))
 """Role bits of a member organisation (docs/ledger.md)."""
 ACTIVE, INVITED = 1, 4
@@ -72,7 +70,7 @@ class Party:
 def registrar(settings: Settings) -> Party:
     """The identity office: first member, registrar, auditor, operator."""
     ring = load_or_create(settings.path("registrar", "keys.json"), "registrar")
-    return Party(REGISTRAR_CODE, REGISTRAR_NAME, REGISTRAR | AUDITOR | OPERATOR | READER, ring)
+    return Party(settings.office.code, settings.office.name, REGISTRAR | AUDITOR | OPERATOR | READER, ring)
 
 
 def custodian(settings: Settings, code: str) -> Party:
@@ -87,18 +85,24 @@ def relayer(settings: Settings) -> Party:
     return Party("", "", 0, load_or_create(settings.path("gateway", "keys.json"), "gateway"))
 
 
-def found_alliance(settings: Settings) -> None:
-    """Make sure contracts, members, relayer account and document types are on the ledger. Raises LedgerError, DeployError."""
+def found_office(settings: Settings) -> Party:
+    """Make sure that contracts, the identity office as first member, the gateway's account and the document types are on the
+    ledger. Raises LedgerError, DeployError."""
     first = registrar(settings)
     (_found_on_fabric if settings.ledger.kind == "fabric" else _deploy)(settings, first)
-    members = [first]
+    with ledger_of(settings, first) as ledger:
+        _allow_relayer(settings, ledger, first)
+        _register_schemas(ledger)
+    return first
+
+
+def found_alliance(settings: Settings) -> None:
+    """The office, and every custodian of these settings as a member: an alliance on one machine. Raises as found_office."""
+    members = [found_office(settings)]
     for gate in settings.gates:
         newcomer = custodian(settings, gate.code)
         _admit(settings, members, newcomer)
         members.append(newcomer)
-    with ledger_of(settings, first) as ledger:
-        _allow_relayer(settings, ledger, first)
-        _register_schemas(ledger)
 
 
 def _deploy(settings: Settings, first: Party) -> None:

@@ -25,7 +25,7 @@ from gateway.ledger.membership import hand_over, set_account
 from gateway.ledger.port import Call, Ledger
 from gateway.ledger.reasons import LedgerError, Reason
 from gateway.settings import Settings
-from healthtrust import founding, supervisor
+from healthtrust import supervisor
 from healthtrust.attest import writer
 from healthtrust.custody import ANCHOR_SECONDS, keyring, put
 from healthtrust.founding import Party
@@ -102,8 +102,8 @@ def rotate_account(settings: Settings, code: str) -> str:
 
 @contextmanager
 def _holder(settings: Settings, code: str) -> Iterator[_Holder]:
-    office = code in (GATEWAY, founding.REGISTRAR_CODE)
-    with writer(settings, founding.REGISTRAR_CODE if office else code) as (party, sessions, ledger):
+    office = code in (GATEWAY, settings.office.code)
+    with writer(settings, settings.office.code if office else code) as (party, sessions, ledger):
         if code == GATEWAY:
             path, name = settings.path("gateway", "keys.json"), "gateway"
         else:
@@ -119,7 +119,7 @@ def alone(settings: Settings, code: str) -> Iterator[None]:
             "the platform runs here and holds the old key: `healthtrust down` first, `healthtrust up` afterwards"
         )
     with ExitStack() as held:
-        if code not in (GATEWAY, founding.REGISTRAR_CODE):
+        if code not in (GATEWAY, settings.office.code):
             folder = keyring(settings, code).parent
             held.enter_context(claimed(folder, "更换密钥 rotation of keys"))
             gate = Leadership(folder / "keeper.lock")

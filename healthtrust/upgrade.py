@@ -24,7 +24,7 @@ from gateway.ledger.factory import open_ledger
 from gateway.ledger.port import Call
 from gateway.settings import Settings
 from healthtrust.attest import writer
-from healthtrust.custody import put
+from healthtrust.membership import proposed
 from healthtrust.rotation import alone
 from network.fabric.layout import write_whole
 
@@ -75,17 +75,7 @@ def propose(settings: Settings, code: str, name: str, address: str = "", version
     with writer(settings, code) as (party, sessions, ledger):
         registry = ledger.info().contracts["Registry"]
         wish = actions.publish(registry, name, address, version) if address else actions.freeze(registry, name)
-        call = party.says(ledger, wish)
-        number = int(ledger.read(call))
-        put(sessions, ledger, "alliance.propose", (f"proposal/{call.args['r'].hex()}", call))
-        return number
-
-
-def vote(settings: Settings, code: str, proposal: int) -> None:
-    """A member agrees. Raises LedgerError."""
-    with writer(settings, code) as (party, sessions, ledger):
-        call = party.says(ledger, actions.vote(proposal))
-        put(sessions, ledger, "alliance.vote", (f"vote/{call.args['r'].hex()}", call))
+        return proposed(party, sessions, ledger, wish)
 
 
 def follow(settings: Settings) -> dict[str, str]:

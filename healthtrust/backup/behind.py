@@ -59,11 +59,12 @@ def _here(settings: Settings, code: str, organisation: bytes) -> tuple[int, int]
     """Receipts and index batches in the databases."""
     urls = inventory.databases(settings)
     own = urls[f"custodian-{code}"]
-    receipts = _number(urls.get(f"receipts-{code}", own), HeadRow, select(HeadRow.next).where(HeadRow.store == organisation))
-    return receipts, _number(own, AnchorBatch, select(func.count()).select_from(AnchorBatch))
+    receipts = number(urls.get(f"receipts-{code}", own), HeadRow, select(HeadRow.next).where(HeadRow.store == organisation))
+    return receipts, number(own, AnchorBatch, select(func.count()).select_from(AnchorBatch))
 
 
-def _number(url: str, table: type[DeclarativeBase], query: Select[Any]) -> int:
+def number(url: str, table: type[DeclarativeBase], query: Select[Any]) -> int:
+    """What a query counts in a database, 0 where it has no such table."""
     engine = open_engine(url)
     try:
         with engine.connect() as connection:

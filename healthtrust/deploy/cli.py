@@ -27,6 +27,9 @@ def render(
     kind: Annotated[Kind, typer.Option("--kind", help="How the host runs its processes.")],
     host: Annotated[str, typer.Option("--host", help="Its name; systemd units start on no other.")],
     into: Annotated[Path, typer.Option("--into", help="Folder that gets the files.")],
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="A process that runs there; may be repeated. Without: all.")
+    ] = None,
     python: Annotated[Path, typer.Option(help="systemd: the interpreter on that host that has this program.")] = Path(
         sys.executable
     ),
@@ -35,7 +38,7 @@ def render(
     from healthtrust.deploy import container, helm, systemd
     from healthtrust.deploy.plan import plan
 
-    made = plan(load(), host)
+    made = plan(load(), host, only or ())
     files = {
         Kind.SYSTEMD: lambda: systemd.render(made, python),
         Kind.CONTAINER: lambda: container.render(made),

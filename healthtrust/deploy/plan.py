@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -44,19 +44,24 @@ class Plan:
         return version("healthtrust")
 
 
-def plan(settings: Settings, host: str) -> Plan:
-    """The plan of a host. ``host``: its name (a DNS label). Raises DeployError."""
+def plan(settings: Settings, host: str, only: Sequence[str] = ()) -> Plan:
+    """The plan of a host. ``host``: its name (a DNS label); ``only``: names of the processes that run there, empty = all. Raises
+    DeployError."""
     if not settings.production:
         raise DeployError(
             "these settings are for a trial: set production=true and profile=consortium, and what they then ask for"
         )
     if not _NAME.fullmatch(host):
         raise DeployError(f"{host!r} names no host: small letters, digits and hyphens, at most 63")
-    names = [service_name(p) for p in processes(settings)]
+    chosen = [p for p in processes(settings) if not only or p.name in only]
+    if unknown := set(only) - {p.name for p in chosen}:
+        there = ", ".join(p.name for p in processes(settings))
+        raise DeployError(f"no process {', '.join(sorted(unknown))} in these settings; there are: {there}")
+    names = [service_name(p) for p in chosen]
     if len(set(names)) < len(names):
         raise DeployError("two custodians' codes differ only in characters that no host name has: run them on two hosts")
     credentials = tuple(variable(name) for name in SECRETS if getattr(settings, name))
-    return Plan(host, settings, tuple(processes(settings)), credentials, dict(_environment(settings)))
+    return Plan(host, settings, tuple(chosen), credentials, dict(_environment(settings)))
 
 
 def variable(setting: str) -> str:

@@ -136,6 +136,15 @@ def test_what_is_not_for_production_is_refused(tmp_path: Path, changes: dict[str
         plan(production(tmp_path, **changes), host)
 
 
+def test_a_host_runs_only_what_it_is_for(tmp_path: Path) -> None:
+    """Gateway and worker are the identity office's; a hospital runs its mirror and its gate."""
+    made = plan(production(tmp_path), "node-1", ["mirror", "gate-H-1"])
+    assert [p.name for p in made.processes] == ["mirror", "gate-H-1"]
+    assert set(yaml.safe_load(container.render(made)["compose.yaml"])["services"]) == {"mirror", "gate-h-1"}
+    with pytest.raises(DeployError, match="no process gate-H-2 in these settings; there are: gateway, "):
+        plan(production(tmp_path), "node-1", ["gate-H-2"])
+
+
 def test_an_address_of_the_host_itself_is_refused_in_containers(tmp_path: Path) -> None:
     here = plan(production(tmp_path, ledger={"url": "http://127.0.0.1:8545"}), "node-1")
     assert systemd.render(here, Path("/opt/python"))
