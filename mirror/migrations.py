@@ -21,8 +21,15 @@ def _first(connection: sa.Connection) -> None:
     metadata.create_all(connection)
 
 
+def _indexes(connection: sa.Connection) -> None:
+    """What an organisation did, and what one contract reported, are found without reading everything."""
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
+
+
 #: Step n leads from version n to n+1.
-STEPS: tuple[Callable[[sa.Connection], None], ...] = (_first,)
+STEPS: tuple[Callable[[sa.Connection], None], ...] = (_first, _indexes)
 
 
 def version(connection: sa.Connection) -> int:

@@ -174,7 +174,7 @@ BLOCK = sa.Table(
 )
 
 #: Every event of the platform's contracts, as it was; ``args`` is RFC 8785 JSON (:func:`mirror.events.arguments`).
-EVENT = fact("event", {"transaction_id": WORD, "contract": TEXT, "event": TEXT, "args": TEXT})
+EVENT = fact("event", {"transaction_id": WORD, "contract": TEXT, "event": TEXT, "args": TEXT}, index=["contract"])
 
 #: Which events an identifier occurs in. ``prefix`` is the identifier's first 8 bytes as a signed number: a search key a quarter
 #: the size of

@@ -20,10 +20,12 @@ ACCESS_REQUEST = state(
         "answer_commitment": WORD,
         "answered_at": NUMBER,
     },
+    index=["organisation"],
 )
 RECEIPT_BATCH = fact(
     "receipt_batch",
     {"organisation": WORD, "batch": NUMBER, "root": WORD, "first_number": NUMBER, "count": NUMBER, "head_hash": WORD},
+    index=["organisation"],
 )
 #: ``outcome``: 0 not reviewed, 1 justified, 2 not justified.
 EMERGENCY = state(

@@ -14,7 +14,7 @@ ENTRY_BYTES = 256
 BATCH = fact(
     "batch",
     {"organisation": WORD, "batch": NUMBER, "root": WORD, "first_sequence": NUMBER, "count": NUMBER, "previous_root": WORD},
-    index=["root"],
+    index=["root", "organisation"],
 )
 #: A batch whose entries travelled with it. ``proven``: 1 if the entries give the anchored root; the contract leaves that check
 #: to readers,

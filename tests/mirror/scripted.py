@@ -105,14 +105,15 @@ def entries(organisation: bytes, first: int, count: int, rng: random.Random) -> 
 
 
 class Story:
-    """Random events that the contracts could have emitted after what is on the ledger."""
+    """Random events that the contracts could have emitted after what is on the ledger; ``window``: they go on from what happened
+    in so many newest blocks (0: in all)."""
 
-    def __init__(self, ledger: ScriptedLedger, rng: random.Random) -> None:
-        self.ledger, self.rng = ledger, rng
+    def __init__(self, ledger: ScriptedLedger, rng: random.Random, window: int = 0) -> None:
+        self.ledger, self.rng, self.window = ledger, rng, window
 
     def block(self, most: int = 6) -> list[Raw]:
         """Events of one more block."""
-        past: list[Raw] = [(e.contract, e.name, e.args) for e in self.ledger.history()]
+        past: list[Raw] = [(e.contract, e.name, e.args) for _, events in self.ledger.chain[-self.window :] for e in events]
         new: list[Raw] = []
         for _ in range(self.rng.randrange(most + 1)):
             new += self._next(past + new)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,3 +52,20 @@ def told(seed: int, blocks: int) -> ScriptedLedger:
     ledger = ScriptedLedger(seed)
     mine(ledger, Story(ledger, random.Random(seed)), blocks)
     return ledger
+
+
+def reorganise(ledger: ScriptedLedger, live: Follower, seed: int, times: int, depth: int, most_blocks: int) -> Iterator[int]:
+    """So many random reorganisations, from 1 to ``depth`` blocks deep (shallow ones as likely as ten times deeper ones), by fewer
+    or more blocks than they take out, each followed; yields how many there were. The chain stays at about ``most_blocks``."""
+    rng = random.Random(seed)
+    story = Story(ledger, rng, window=40)
+    mine(ledger, story, depth + 1)
+    for n in range(1, times + 1):
+        mine(ledger, story, rng.randrange(1, 16 if len(ledger.chain) < most_blocks else 3))
+        live.catch_up()
+        lost = min(int((depth + 1) ** rng.random()), len(ledger.chain) - 1)
+        ledger.cut(len(ledger.chain) - 1 - lost)
+        mine(ledger, story, rng.randrange(lost + 4))
+        live.catch_up()
+        assert live.cursor.hash == ledger.chain[-1][0].hash
+        yield n

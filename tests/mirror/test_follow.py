@@ -22,7 +22,7 @@ from mirror.projections.base import UnexpectedEvent
 from mirror.projections.index import ENTRY, FULL_BATCH
 from mirror.query import tables
 from tests.mirror.scripted import ScriptedLedger, Story, entries
-from tests.mirror.support import dump, follower, fresh, mine, told
+from tests.mirror.support import dump, follower, fresh, mine, reorganise, told
 
 
 def test_following_live_and_building_anew_give_the_same_rows(database_url: str, tmp_path: Path) -> None:
@@ -64,6 +64,16 @@ def test_how_many_blocks_share_a_transaction_shows_nowhere(events: int, database
     alone.catch_up()
     assert dump(live.database) == dump(alone.database)
     assert (len(begun) < 20) == (events > 10)
+
+
+def test_seeded_reorganisations_up_to_64_blocks_deep(tmp_path: Path) -> None:
+    """Ten thousand of them: ``python -m benches reorganisations``."""
+    ledger = ScriptedLedger(64)
+    live, unwound = follower(ledger, f"sqlite:///{tmp_path / 'live.db'}"), []
+    live.watch = lambda step: unwound.append(step) if step == "unwind committed" else None
+    assert list(reorganise(ledger, live, seed=64, times=40, depth=64, most_blocks=100))[-1] == 40
+    assert len(unwound) == 40
+    assert dump(live.database) == dump(fresh(ledger, tmp_path).database)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
