@@ -1,235 +1,177 @@
-"""Goal C: the mirror's cold catch-up from a real node, beside a scan that stores nothing; one block with 50,000 events; lag.
+"""Goal C: the mirror's cold catch-up from a real node, beside Ponder and beside a scan that stores nothing; a rebuild compared
+with the copy in use; lag; one block with 50,000 events.
 
-The events are ``AccessRequested`` in their real form, emitted by a small contract in Access's place, because 50,000 signed
-requests would measure the node's transaction pool. Every one is decoded, projected into a versioned row, indexed, hashed and
-committed with ``synchronous=FULL``, one transaction a block.
+Every event is decoded, projected into a versioned row, indexed, hashed and committed with ``synchronous=FULL`` (SQLite) or to a
+PostgreSQL of this run as it comes, one digest a block. Ponder reads the same node into the same PostgreSQL, alternating.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
 import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-import urllib3
-from eth_account import Account
-from eth_utils.address import to_checksum_address
-
-from contracts.script.compile import build
-from contracts.script.deploy import Member, deploy
-from core import crypto
+from benches.eventful import EventfulChain
+from benches.peers import ponder
 from gateway.heap import collect_rarely
-from gateway.ledger.evm.ledger import EvmLedger
-from gateway.ledger.evm.open import Deployment, Limits, connect
+from mirror.compare import compare_databases
 from mirror.database import Database
 from mirror.loop import Follower, follow
-from network.evm.node import Node
+from mirror.rebuild import build
+from tests.support.postgres import Server, unavailable
 
-ROUNDS = 5
 BLOCK_EVENTS = 1000
-PEER = "eth_getLogs into memory"
-EVENTS_A_TRANSACTION = 200
+SCAN = "eth_getLogs into memory"
 COMMAND = "python -m benches mirror"
-# for n = calldata word 0 down to 1: log3(data = the seed, topic word 1, keccak(seed ‖ n), word 2); the seed is word 3
-EMITTER = bytes.fromhex("6060356000526000355b8015602a576001900380602052604035604060002060203560206000a36009565b00")
-SCAN_BLOCKS = 50
+#: Blocks on top of the events: Ponder takes in at once what is at least 30 blocks deep.
+BURIED = 32
+LOOK_SECONDS = 0.002
 
 
-class BenchChain:
-    """A node that mines when told, with the platform's contracts and the emitter in Access's place."""
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured: rounds by number of events, those of Ponder, events of the one block, blocks for the lag."""
 
-    def __init__(self, home: Path) -> None:
-        self.node = Node(home / "node", 0, block_seconds=0.2).start()
-        self._http = urllib3.PoolManager(timeout=60.0, retries=False)
-        build()
-        pair, self._key = crypto.sm2_generate(), b"\0" + secrets.token_bytes(31)
-        sign = partial(crypto.sm2_sign, pair.private)
-        member = Member(secrets.token_bytes(32), "BENCH", pair.public[:32], pair.public[32:], 31, sign)
-        deploy(self.node.url, self._key, "bench", member, home / "contracts.json")
-        self.node.hold()
-        self._account = Account.from_key(self._key)
-        self._nonce = int(self.rpc("eth_getTransactionCount", self._account.address, "latest"), 16)
-        self._emitter = self._deploy_emitter()
-        known = Deployment.parse(json.loads((home / "contracts.json").read_text()))
-        self.deployment = replace(known, contracts={**known.contracts, "Access": self._emitter})
-        with self.ledger() as ledger:
-            specs = ledger._ctx.abis.events.values()
-            self._topic = bytes.fromhex(next(s.topic for s in specs if s.name == "AccessRequested")[2:])
+    rounds: dict[int, int]
+    ponder: dict[int, int]
+    block: int
+    lags: int
 
-    def rpc(self, method: str, *params: Any) -> Any:
-        """One JSON-RPC call."""
-        body = orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)})
-        answer = orjson.loads(
-            self._http.request("POST", self.node.url, body=body, headers={"content-type": "application/json"}).data
-        )
-        if "error" in answer:
-            raise RuntimeError(f"{method}: {answer['error']}")
-        return answer["result"]
 
-    @contextmanager
-    def ledger(self) -> Iterator[EvmLedger]:
-        """A read-only connection."""
-        ledger = EvmLedger(connect(self.node.url, self.deployment, None, Limits(60.0, 1e9)))
-        try:
-            yield ledger
-        finally:
-            ledger.close()
-
-    def block(self, events: int) -> None:
-        """Mine one block with so many events."""
-        while events > 0:
-            count = min(events, EVENTS_A_TRANSACTION)
-            words = [count.to_bytes(32, "big"), self._topic, b"\1" * 32, secrets.token_bytes(32)]
-            self._send({"to": to_checksum_address(self._emitter), "data": b"".join(words), "gas": 2_000_000})
-            events -= count
-        self.rpc("evm_mine")
-
-    def _deploy_emitter(self) -> str:
-        # codesize − 12 bytes of constructor: copy what follows and return it
-        constructor = bytes.fromhex(f"60{len(EMITTER):02x}600c60003960{len(EMITTER):02x}6000f3")
-        id = self._send({"data": constructor + EMITTER, "gas": 1_000_000})
-        self.rpc("evm_mine")
-        return str(self.rpc("eth_getTransactionReceipt", id)["contractAddress"])
-
-    def _send(self, fields: dict[str, Any]) -> str:
-        signed = self._account.sign_transaction(
-            {**fields, "nonce": self._nonce, "gasPrice": 0, "value": 0, "chainId": self.node.chain_id}
-        )
-        self._nonce += 1
-        return str(self.rpc("eth_sendRawTransaction", "0x" + signed.raw_transaction.hex()))
-
-    def scan(self) -> int:
-        """The peer: every log of the chain read and cut into numbers and bytes, in memory; answers how many."""
-        seen: list[tuple[Any, ...]] = []
-        head = int(self.rpc("eth_blockNumber"), 16)
-        for start in range(0, head + 1, SCAN_BLOCKS):
-            wanted = {"fromBlock": hex(start), "toBlock": hex(min(head, start + SCAN_BLOCKS - 1)), "address": self._emitter}
-            for log in self.rpc("eth_getLogs", wanted):
-                words = [bytes.fromhex(t[2:]) for t in (*log["topics"], log["data"], log["blockHash"], log["transactionHash"])]
-                seen.append((int(log["blockNumber"], 16), int(log["logIndex"], 16), *words))
-        return len(seen)
-
-    def close(self) -> None:
-        """Stop the node."""
-        self.node.stop()
+FULL = Sizes({10_000: 5, 100_000: 5, 1_000_000: 1}, {100_000: 5}, 50_000, 100)
+QUICK = Sizes({10_000: 1}, {10_000: 1}, 5_000, 20)
 
 
 def rows(quick: bool) -> list[dict[str, Any]]:
     """Rows for docs/benchmarks.json at growing numbers of events (one when quick)."""
-    sizes, events, rounds = ((10_000,), 5_000, 1) if quick else ((10_000, 100_000, 1_000_000), 50_000, ROUNDS)
+    sizes = QUICK if quick else FULL
     collect_rarely()  # as `python -m mirror` does
-    with tempfile.TemporaryDirectory(prefix="bench-mirror-") as folder:
-        home = Path(folder)
-        chain = BenchChain(home)
-        try:
-            out, held = [], 0
-            for size in sizes:
-                for _ in range((size - held) // BLOCK_EVENTS):
-                    chain.block(BLOCK_EVENTS)
-                held = size
-                out += _catch_up(chain, home / str(size), size, rounds if size < 1_000_000 else 1)
-            out += _lag(chain, home, 20 if quick else 100)
-            chain.block(events)
-            return [*out, *_one_block(chain, home, events, 1 if quick else 3)]
-        finally:
-            chain.close()
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-mirror-")))
+        places = stack.enter_context(_places(home))
+        chain = stack.enter_context(closing(EventfulChain(home)))
+        out, held = [], 0
+        for size, rounds in sizes.rounds.items():
+            for _ in range((size - held) // BLOCK_EVENTS):
+                chain.block(BLOCK_EVENTS)
+            held = size
+            out += _catch_up(chain, places, size, rounds, sizes.ponder.get(size, 0))
+        last = next(reversed(sizes.rounds))
+        out.append(_rebuilt(chain, places, last))
+        for name, place in places.items():
+            out += _live(chain, name, place(), sizes)
+        return out
 
 
-def _catch_up(chain: BenchChain, home: Path, events: int, rounds: int) -> list[dict[str, Any]]:
-    home.mkdir()
-    urls = {"SQLite": ""}
-    if postgres := os.environ.get("HEALTHTRUST_BENCH_POSTGRES"):
-        urls["PostgreSQL"] = postgres
-    ours: dict[str, list[float]] = {name: [] for name in urls}
-    theirs: list[float] = []
+@contextmanager
+def _places(home: Path) -> Iterator[dict[str, Callable[[], str]]]:
+    """By name of the database, what gives the address of a new empty one."""
+    made = iter(range(10**6))
+    places: dict[str, Callable[[], str]] = {"SQLite": lambda: f"sqlite:///{home / f'{next(made)}.db'}"}
+    if why := unavailable():
+        print(f"  without PostgreSQL: {why}")
+        yield places
+        return
+    server = Server.start()
+    places["PostgreSQL"] = lambda: server.url(server.create_database())
+    try:
+        yield places
+    finally:
+        server.stop()
+
+
+def _catch_up(
+    chain: EventfulChain, places: dict[str, Callable[[], str]], events: int, rounds: int, ponders: int
+) -> list[dict[str, Any]]:
+    ours: dict[str, list[float]] = {name: [] for name in places}
+    scans, theirs = [], []
+    for _ in range(BURIED):
+        chain.block(0)
+    peer = ponder.installed() if ponders and "PostgreSQL" in places else None
     for n in range(rounds):
-        theirs.append(events / _timed(chain.scan))
-        for name, url in urls.items():
-            ours[name].append(events / _follow_once(chain, url or f"sqlite:///{home / f'cold-{n}.db'}"))
-    peer = statistics.median(theirs)
-    return [
-        _row(f"C cold catch-up of {events:,} events, durable, {name}", statistics.median(figures), "events/s", PEER, peer)
+        scans.append(events / _timed(chain.scan))
+        for name, place in places.items():
+            with _cold(chain, place()) as follower:
+                ours[name].append(events / _timed(follower.catch_up))
+        if peer is not None and n < ponders:
+            theirs.append(events / _indexed(peer, chain, places["PostgreSQL"](), events))
+    median = statistics.median
+    out = [
+        _row(f"C cold catch-up of {events:,} events, durable, {name}", median(figures), "events/s", SCAN, median(scans))
         for name, figures in ours.items()
     ]
+    if theirs:
+        id = f"C cold catch-up of {events:,} events, durable, PostgreSQL, beside an indexer"
+        out.append(_row(id, median(ours["PostgreSQL"]), "events/s", ponder.NAME, median(theirs)))
+    return out
 
 
-def _follow_once(chain: BenchChain, url: str) -> float:
-    database = Database(url)
-    with chain.ledger() as ledger:
-        if not database.sqlite:
-            with database.write() as connection:
-                connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-        follower = Follower(ledger, database, depth=64)
-        seconds = _timed(follower.catch_up)
-    database.close()
-    return seconds
+def _indexed(place: Path, chain: EventfulChain, database: str, events: int) -> float:
+    last = chain.height() - BURIED
+    return ponder.seconds_to_index(place, chain.node.url, database, chain.emitter, last, events)
 
 
-def _one_block(chain: BenchChain, home: Path, events: int, rounds: int) -> list[dict[str, Any]]:
-    seconds = []
-    for n in range(rounds):
-        database = Database(f"sqlite:///{home / f'big-{n}.db'}")
-        with chain.ledger() as ledger:
-            follower = Follower(ledger, database, depth=64)
-            before = int(chain.rpc("eth_blockNumber"), 16) - 1
-            all_but_last = _until(ledger, before)
-            follower.ledger = all_but_last
-            follower.catch_up()
-            follower.ledger = ledger
-            seconds.append(_timed(follower.catch_up))
-        database.close()
+@contextmanager
+def _cold(chain: EventfulChain, url: str) -> Iterator[Follower]:
+    """A follower with nothing in its database."""
+    with chain.ledger() as ledger, closing(Database(url)) as database:
+        yield Follower(ledger, database, depth=64)
+
+
+def _rebuilt(chain: EventfulChain, places: dict[str, Callable[[], str]], events: int) -> dict[str, Any]:
+    """Built anew beside the copy in use, and every digest compared."""
+    live = places.get("PostgreSQL", places["SQLite"])()
+    with _cold(chain, live) as follower, closing(Database(places["SQLite"]())) as anew:
+        follower.catch_up()
+        started = time.perf_counter()
+        build(follower.ledger, anew, 64, follower.blocks_per_read)
+        assert compare_databases(follower.database, anew) is None
+        seconds = time.perf_counter() - started
+    return _row(f"C rebuild of {events:,} events beside the copy in use, digests equal", seconds, "s", None, None)
+
+
+def _live(chain: EventfulChain, name: str, url: str, sizes: Sizes) -> list[dict[str, Any]]:
+    """On top of all that is there: lag of blocks of 100 events, then big blocks."""
+    with _cold(chain, url) as follower:
+        follower.catch_up()
+        lags = sorted(_lags(chain, follower, sizes.lags))
+        big = []
+        for _ in range(3):
+            chain.block(sizes.block)
+            big.append(sizes.block / _timed(follower.catch_up))
     return [
-        _row(f"C {events:,} events in one block, durable, SQLite", events / statistics.median(seconds), "events/s", None, None)
+        _row(f"C block to committed, polling every 250 ms, {name}", lags[int(len(lags) * 0.99) - 1], "ms p99", None, None),
+        _row(f"C {sizes.block:,} events in one block, durable, {name}", statistics.median(big), "events/s", None, None),
     ]
 
 
-class _Until(EvmLedger):
-    """A ledger whose head is held back."""
-
-    held: int
-
-    def head(self) -> Any:
-        return self.block(self.held)
-
-
-def _until(ledger: EvmLedger, height: int) -> EvmLedger:
-    held = _Until(ledger._ctx)
-    held.held = height
-    return held
-
-
-def _lag(chain: BenchChain, home: Path, blocks: int) -> list[dict[str, Any]]:
-    database, stop, lags = Database(f"sqlite:///{home / 'lag.db'}"), threading.Event(), []
-    with chain.ledger() as ledger:
-        follower = Follower(ledger, database, depth=64)
-        follower.catch_up()
-        thread = threading.Thread(target=follow, args=(follower, stop, 0.25))
-        thread.start()
+def _lags(chain: EventfulChain, follower: Follower, blocks: int) -> Iterator[float]:
+    """Milliseconds from a block's being mined until it is committed."""
+    stop = threading.Event()
+    thread = threading.Thread(target=follow, args=(follower, stop, 0.25))
+    thread.start()
+    try:
         for _ in range(blocks):
             chain.block(100)
-            mined, height = time.perf_counter(), int(chain.rpc("eth_blockNumber"), 16)
+            mined, height = time.perf_counter(), chain.height()
             while follower.cursor.height < height:
-                time.sleep(0.002)
-            lags.append((time.perf_counter() - mined) * 1000)
+                assert thread.is_alive(), "the follower ended"
+                time.sleep(LOOK_SECONDS)
+            yield (time.perf_counter() - mined) * 1000
             time.sleep(secrets.randbelow(50) / 1000)
+    finally:
         stop.set()
         thread.join()
-    database.close()
-    return [_row("C block to committed, polling every 250 ms", sorted(lags)[int(len(lags) * 0.99) - 1], "ms p99", None, None)]
 
 
-def _timed(work: Any) -> float:
+def _timed(work: Callable[[], Any]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
