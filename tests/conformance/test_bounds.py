@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from core import crypto
+from core.crypto import sm3
 from core.messages import KeyAttest, KeyBind, OrganisationKey
 from gateway.ledger import actions
 from gateway.ledger.port import Call
@@ -260,12 +261,13 @@ def test_c173_many_states_and_many_decisions_keep_their_order(common: World) -> 
 
 
 def test_c174_outcomes_of_many_come_in_their_order(common: World) -> None:
-    done = common.send(*((common.operator, evidence(f"c174 {n}")) for n in range(2)))
-    asked = [done[1].id, "0x" + "44" * 32, done[0].id, done[1].id]
+    done = common.send(*((common.operator, evidence(f"c174 {n}")) for n in range(10)))
+    asked = ["0x" + "44" * 32, *(o.id for o in reversed(done)), done[0].id]
     found = common.ledger.outcome(asked)
     assert [o.id for o in found] == asked
-    assert [o.status for o in found] == ["committed", "unknown", "committed", "committed"]
-    assert found[0] == found[3] == common.ledger.outcome(done[1].id)
+    assert [o.status for o in found] == ["unknown", *["committed"] * 11]
+    assert found[-1] == found[-2] == common.ledger.outcome(done[0].id)
+    assert [o.events[0].args["digest"] for o in found[1:-1]] == [sm3(f"c174 {n}".encode()) for n in reversed(range(10))]
 
 
 def test_c175_a_call_prepared_twice_is_two_writes(common: World) -> None:

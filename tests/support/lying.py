@@ -13,14 +13,14 @@ import urllib3
 
 
 class LyingNode:
-    """``url``: where it listens. ``forgets``: while set, every ``eth_call`` it has answered before is answered the same again,
-    whatever the chain says now."""
+    """``url``: where it listens. ``forgets``: a contract's address; every question to it that was answered before is answered the
+    same again, whatever the chain says now."""
 
     def __init__(self, real: str) -> None:
         self._real = real
         self._http = urllib3.PoolManager(maxsize=16, retries=False, timeout=60.0)
         self._said: dict[str, Any] = {}
-        self.forgets = False
+        self.forgets: str | None = None
         lying = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -52,7 +52,7 @@ class LyingNode:
         for call in calls:
             if call["method"] == "eth_call" and "result" in answers[call["id"]]:
                 question = json.dumps([call["params"][0].get(name) for name in ("to", "data")])
-                if self.forgets:
+                if self.forgets == call["params"][0].get("to"):
                     answers[call["id"]]["result"] = self._said.get(question, answers[call["id"]]["result"])
                 else:
                     self._said[question] = answers[call["id"]]["result"]

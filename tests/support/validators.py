@@ -25,13 +25,21 @@ class ValidatorChain:
 
     kind = "evm"
 
-    def __init__(self, home: Path | None = None, block_seconds: float = BLOCK_SECONDS, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        home: Path | None = None,
+        block_seconds: float = BLOCK_SECONDS,
+        limits: Limits | None = None,
+        strict: Limits | None = None,
+    ) -> None:
+        """``limits``: of who works on the chain; ``strict``: of who only looks at a validator (:meth:`seen_from`)."""
         build()
         self._temporary = tempfile.TemporaryDirectory(prefix="validators-") if home is None else None
         self.home = Path(self._temporary.name) if self._temporary else home
         assert self.home is not None
         self.network = ValidatorNetwork(self.home / "network", block_seconds=block_seconds)
         self.limits = limits or Limits(timeout=60.0)
+        self.strict = strict or self.limits
         self.founded = 0
         try:
             self.network.start()
@@ -52,14 +60,15 @@ class ValidatorChain:
         precompiles = Precompiles(SM2_PRECOMPILE, SM3_PRECOMPILE)
         deploy(self.network.urls[0], member.key, name, first, self.contracts_file, precompiles)
 
-    def open(self, key: bytes | None, validator: int = 0) -> Ledger:
+    def open(self, key: bytes | None, validator: int = 0, limits: Limits | None = None) -> Ledger:
         """Seen from a validator of one's own."""
-        return EvmLedger(connect(self.network.urls[validator], Deployment.read(self.contracts_file), key, self.limits))
+        founded = Deployment.read(self.contracts_file)
+        return EvmLedger(connect(self.network.urls[validator], founded, key, limits or self.limits))
 
     @contextmanager
     def seen_from(self, validator: int) -> Iterator[Ledger]:
         """The alliance as one of the validators shows it, to somebody who only reads."""
-        ledger = self.open(None, validator)
+        ledger = self.open(None, validator, self.strict)
         try:
             yield ledger
         finally:
