@@ -28,9 +28,11 @@ def found() -> None:
 
 @app.command()
 def card(code: Code) -> None:
-    """What a hospital hands over to be invited (JSON). Its keys are made first where there are none."""
+    """What a hospital hands over to be invited (JSON). Its keys and databases are made first where there are none."""
     from healthtrust import membership
+    from healthtrust.platform import make_databases
 
+    make_databases(load())
     typer.echo(json.dumps(membership.card(load(), code), ensure_ascii=False, indent=1))
 
 

@@ -3,7 +3,7 @@
 #   need.sh python [PYTHON]    Python 3.11 or newer with venv
 #   need.sh node               Node 20 or newer
 #   need.sh go                 Go 1.26.0 or newer, into .venv where the machine has none; a C compiler
-#   need.sh system             what tests need besides: PostgreSQL, Chromium, a Chinese font
+#   need.sh system             what tests need besides: PostgreSQL, Chromium, systemd's linter, a Chinese font
 set -euo pipefail
 
 refuse() { printf '\n✗ %s\n  %s\n' "$1" "$2" >&2; exit 1; }
@@ -54,6 +54,7 @@ system)
     fi
   fi
   command -v chromium >/dev/null || missing+=(chromium)
+  command -v systemd-analyze >/dev/null || missing+=(systemd)
   [ -n "$(fc-list :lang=zh 2>/dev/null | head -1)" ] || missing+=(fontconfig fonts-noto-cjk)
   [ ${#missing[@]} = 0 ] || apt_install "for the tests" "${missing[@]}"
   ;;
