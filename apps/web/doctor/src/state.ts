@@ -22,8 +22,9 @@ import { computed, reactive, shallowReactive } from 'vue'
 import { i18n } from './words'
 
 const IDLE_MS = 15 * 60_000
-const LOOK_AGAIN_MS = 2000
-let lookingAgain: ReturnType<typeof setTimeout> | undefined
+/** Nobody is sent a notice of an emergency that waits for a second person, nor of one that reaches the ledger. */
+const LOOK_AGAIN_MS = 4000
+let lookingAgain: ReturnType<typeof setInterval> | undefined
 const { t } = i18n.global as unknown as { t: (key: string, named?: Record<string, unknown>) => string }
 
 export const store = new KeyStore('healthtrust.doctor.key')
@@ -64,7 +65,7 @@ export const session = new Session(IDLE_MS, () => {
   released.clear()
   Object.assign(view, { listed: null, selected: null })
   Object.assign(lists, { requests: [], consents: [], emergencies: [], loaded: false })
-  clearTimeout(lookingAgain)
+  clearInterval(lookingAgain)
   state.patient = null
   state.labels.clear()
   void platform.signOut()
@@ -86,6 +87,13 @@ export async function open(file: KeyFile, passphrase: string, onProgress: (share
   await refresh()
   news = new AbortController()
   void platform.news(() => void refresh(), news.signal)
+  lookingAgain = setInterval(() => void lookForEmergencies().catch(() => undefined), LOOK_AGAIN_MS)
+}
+
+async function lookForEmergencies(): Promise<void> {
+  if (document.hidden) return
+  const seen = (emergencies: StaffEmergency[]): string => emergencies.map((e) => `${e.id} ${e.state}`).join()
+  if (seen(await platform.emergencies()) !== seen(lists.emergencies)) await refresh()
 }
 
 /** Fetches requests and consents again; opens the chosen patient's record as soon as it may be read. */
@@ -93,9 +101,6 @@ export async function refresh(): Promise<void> {
   const [requests, given, emergencies] = await Promise.all([platform.requests(), platform.consents(), platform.emergencies()])
   const consents = [...emergencies.flatMap((e) => asConsent(e) ?? []), ...given]
   Object.assign(lists, { requests, consents, emergencies, loaded: true })
-  clearTimeout(lookingAgain)
-  // Both have signed and the ledger has not got it yet: nobody tells of that.
-  if (emergencies.some((e) => e.state === 'confirmed')) lookingAgain = setTimeout(() => void refresh(), LOOK_AGAIN_MS)
   const consent = current.value
   if (consent?.consent !== shownConsent) await openRecord()
 }

@@ -122,6 +122,7 @@ export const en: Words = {
     left: '{time} left',
     days: '{n} days',
     hours: '{n} hours',
+    minutes: '{n} minutes',
     uses: '{used} of {n} uses spent',
     organisation: 'Given to your hospital',
     proof: 'Proof of this record',

@@ -119,6 +119,7 @@ export const zh = {
     left: '还有 {time}',
     days: '{n} 天',
     hours: '{n} 小时',
+    minutes: '{n} 分钟',
     uses: '已用 {used} / {n} 次',
     organisation: '授权给本院',
     proof: '这份资料的证明',
