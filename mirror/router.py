@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from core.errors import Malformed, Unavailable
 from gateway.ledger.port import Ledger
 from gateway.settings import Settings
-from mirror import compare, query, trace
+from mirror import compare, find, prov, query, trace
 from mirror.agreement import HEIGHTS_SHOWN, agreement
 from mirror.authorisations import standing
 from mirror.database import Database, DatabaseBroken, DatabaseUnavailable
@@ -105,6 +105,16 @@ def router(
         """The life of an identifier: events in order, and which led to which; ``also``: further identifiers for the same
         picture."""
         return trace.trace(database, identifier, also).json()
+
+    @routes.get("/prov/{identifier}")
+    def lineage(identifier: str, also: Some) -> dict[str, Any]:
+        """The same life as W3C PROV-JSON."""
+        return prov.document(trace.trace(database, identifier, also))
+
+    @routes.get("/find/{hash}")
+    def find_hash(hash: str) -> dict[str, Any]:
+        """Where a hash stands: ledger, block, contract, organisation, and the row it is part of."""
+        return find.answer(database, hash)
 
     both = APIRouter()
     both.include_router(routes)

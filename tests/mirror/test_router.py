@@ -51,7 +51,10 @@ def client(live: Follower, tmp_path: Path) -> Iterator[TestClient]:
         yield client
 
 
-@pytest.mark.parametrize("path", ["status", "compare?at=1:00", "agreement", "trace/" + "11" * 32, "tables/event"])
+@pytest.mark.parametrize(
+    "path",
+    ["status", "compare?at=1:00", "agreement", "trace/" + "11" * 32, "prov/" + "11" * 32, "find/0x" + "11" * 32, "tables/event"],
+)
 def test_only_auditors(path: str, client: TestClient) -> None:
     assert client.get(f"/mirror/{path}").status_code == 200
     assert client.get(f"/mirror/{path}", headers={"authorization": "doctor"}).status_code == 403
