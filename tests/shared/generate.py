@@ -688,8 +688,8 @@ def bundle_file() -> Any:
 
 def verdicts_file() -> Any:
     made = bundles.vector()
-    comet = json.loads((HERE / "comet.json").read_text("utf-8"))
-    return verdicts.vector(made["bundle"], made["trust"], comet)
+    real = [json.loads((HERE / f"{name}.json").read_text("utf-8")) for name in ("comet", "fabric")]
+    return verdicts.vector(made["bundle"], made["trust"], *real)
 
 
 def ics23_file() -> Any:

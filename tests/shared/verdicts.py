@@ -17,11 +17,16 @@ OFTEN = 3
 """Of the nodes of storage proofs, which are many and alike, every so-manieth is changed."""
 
 
-def vector(bundle: Any, trust: Any, comet: dict[str, Any]) -> dict[str, Any]:
-    """Content of ``verdicts.json``: rows of edits to ``bundle.json``, and to the ledger part and checkpoint of ``comet.json``,
-    with the exit code and one mark a line."""
+FLIPPED = 211
+"""Of the digits of Fabric's messages, every so-manieth is changed."""
+
+
+def vector(bundle: Any, trust: Any, comet: dict[str, Any], fabric: dict[str, Any]) -> dict[str, Any]:
+    """Content of ``verdicts.json``: rows of edits to ``bundle.json``, and to the ledger part and checkpoint of ``comet.json`` and
+    ``fabric.json``, with the exit code and one mark a line."""
     rows = [_row(bundle, trust, edits) for edits in _edits(bundle, trust)]
     signed = [_row(comet["bundle"], comet["trust"], edits) for edits in _comet_edits(comet["bundle"], comet["trust"])]
+    endorsed = [_row(fabric["bundle"], fabric["trust"], edits) for edits in _fabric_edits(fabric["bundle"], fabric["trust"])]
     texts = {code: {"zh": zh, "en": en} for code, (zh, en) in verify.TEXTS.items()}
     notes = {code: {"zh": zh, "en": en} for code, (zh, en) in verify.NOT_SHOWN.items()}
     rest = {"zh": verify.RESTS_ON[0], "en": verify.RESTS_ON[1]}
@@ -29,19 +34,24 @@ def vector(bundle: Any, trust: Any, comet: dict[str, Any]) -> dict[str, Any]:
     emergency = {code: {"zh": zh, "en": en} for code, (zh, en) in verify.IN_EMERGENCY.items()}
     words = {"lines": texts, "inEmergency": emergency, "notShown": notes, "missing": missing, "restsOn": rest}
     return {"words": words, "order": [code for code, _ in verify._ORDER], "mandatory": sorted(verify.MANDATORY), "rows": rows} | {
-        "comet": signed
+        "comet": signed,
+        "fabric": endorsed,
     }
 
 
 def apply(documents: dict[str, Any], edits: list[dict[str, Any]]) -> dict[str, Any]:
-    """``{"bundle", "trust"}`` with edits ``{"path", "value"}`` or ``{"path", "removed"}`` made."""
+    """``{"bundle", "trust"}`` with edits ``{"path", "value"}`` or ``{"path", "removed"}`` made, or ``{"path", "flipped"}``: the
+    lowest bit of that digit of the text."""
     made = copy.deepcopy(documents)
     for edit in edits:
         *way, last = edit["path"].split("/")
         here: Any = made
         for key in way:
             here = here[_key(here, key)]
-        if "removed" in edit:
+        if "flipped" in edit:
+            text, at = here[_key(here, last)], edit["flipped"]
+            here[_key(here, last)] = f"{text[:at]}{int(text[at], 16) ^ 1:x}{text[at + 1 :]}"
+        elif "removed" in edit:
             del here[_key(here, last)]
         else:
             here[_key(here, last)] = edit["value"]
@@ -99,6 +109,26 @@ def _comet_edits(bundle: Any, trust: Any) -> Iterator[list[dict[str, Any]]]:
         few = commit["signatures"][:1]
         for shown in (few, few * 4, commit["signatures"][:3]):
             yield _edit(("bundle", "ledger", "commits", block, "signatures"), value=shown)
+
+
+def _fabric_edits(bundle: Any, trust: Any) -> Iterator[list[dict[str, Any]]]:
+    """What only a Fabric channel has: endorsed answers, an ordered block, and whose roots count."""
+    yield []
+    yield _edit(("trust",), removed=True)
+    yield [*_edit(("trust", "orderers"), value={}), *_edit(("trust", "blocks"), value=[bundle["decision"]["block"]])]
+    for needed in (0, 2):
+        yield _edit(("trust", "signatures"), value=needed)
+    parts = (("bundle", "ledger"), bundle["ledger"]), (("trust",), trust)
+    for path in (path for root, document in parts for path in _members(document, root)):
+        yield _edit(path, removed=True)
+    for i, path in enumerate(path for root, document in parts for path in _leaves(document, root)):
+        value = _at({"bundle": bundle, "trust": trust}, path)
+        yield _edit(path, value=ODD[i % len(ODD)])
+        if isinstance(value, str) and value.startswith("0x"):
+            for digit in range(2, len(value), FLIPPED):
+                yield _edit(path, flipped=digit)
+        else:
+            yield _edit(path, value=_other(value))
 
 
 def _own(bundle: Any) -> Iterator[list[dict[str, Any]]]:

@@ -9,6 +9,7 @@ import { leafHash, rootFromPath, treeRoot } from '../merkle'
 import { canonicalBytes } from '../canonical'
 import { codeNumber, decideShown, elements, reasonNumber, scopeWords } from './decide'
 import { signedBlocks } from './comet'
+import { endorsedByMost, orderedBlocks } from './fabric'
 import { mapping, SLOTS, unpack, type Evidence } from './evidence'
 import { readEvidence } from './ledger'
 import {
@@ -388,7 +389,8 @@ function ledgerTime(s: Subject): boolean {
 function reached(s: Subject, trust: Value): Set<string> {
   const found = new Set<string>()
   const named = hexList(at(trust, 'blocks'), 32, MOST_BLOCKS).map((block): string => toHex(block))
-  for (const first of [...named, ...signedBlocks(s.evidence, trust)])
+  const signed = s.evidence.endorsers ? orderedBlocks(s.evidence, trust) : signedBlocks(s.evidence, trust)
+  for (const first of [...named, ...signed])
     for (let block: string | undefined = first; block && !found.has(block); block = s.evidence.headers.get(block)?.parent)
       found.add(block)
   return found
@@ -400,12 +402,17 @@ function trusted(s: Subject): boolean {
   if (trust === undefined) throw new Missing()
   if (at(trust, 'kind') !== 'healthtrust/checkpoint' || amount(at(trust, 'version')) != 1n)
     throw new Malformed('not a checkpoint')
-  if (!['chainId', 'ledgerId'].every((name) => same(at(trust, name), at(ledger, name)))) return false
+  const fabric = evidence.endorsers !== null
+  const names = fabric ? ['channel', 'chaincode', 'ledgerId'] : ['chainId', 'ledgerId']
+  if (!names.every((name) => same(at(trust, name), at(ledger, name)))) return false
   const used = new Set(evidence.proved.map((p) => p.contract))
   if (![...used].every((name) => same(at(ledger, 'contracts', name), at(trust, 'contracts', name)))) return false
   const known = reached(s, trust)
-  if (![s.block, ...evidence.resting].every((block) => known.has(block))) throw new Missing()
-  const contract = leftPadded(hex(at(ledger, 'contracts', s.emergency ? 'Access' : 'Consent'), 20))
+  if (![s.block, ...evidence.resting].every((block) => known.has(block)) || !endorsedByMost(evidence, trust)) throw new Missing()
+  const signedFor = s.emergency ? 'Access' : 'Consent'
+  const contract = fabric
+    ? sm3(bytesOf(`${textOf(at(ledger, 'channel'))}\0${textOf(at(ledger, 'chaincode'))}.${signedFor}`))
+    : leftPadded(hex(at(ledger, 'contracts', signedFor), 20))
   const domain = sm3(concat(kindWord('healthtrust/domain/v1'), hex(at(ledger, 'ledgerId')), contract))
   return s.artefact === null || equal(hex(at(s.artefact, 'message'), null).slice(32, 64), domain)
 }

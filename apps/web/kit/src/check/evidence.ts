@@ -2,6 +2,7 @@
 import { concat, equal, toBigInt, uint, type Bytes } from '../bytes'
 import { at, hex, Malformed, Missing, object, type Value } from './read'
 import { keccak256 } from './trie'
+import type { Signed } from './x509'
 
 /** Base slots of the contracts' mappings (solc storage layout). */
 export const SLOTS = { consents: 0, batches: 1, receipts: 2, emergencies: 3, keys: 0, credentials: 2, organisations: 2 } as const
@@ -36,6 +37,10 @@ export class Evidence {
   readonly resting = new Set<string>()
   /** By block: what validators signed. */
   readonly commits = new Map<string, Commit>()
+  /** On Fabric: whose peers endorsed the answers that all words are from. */
+  endorsers: Signed[] | null = null
+  /** On Fabric, by block: who ordered it. */
+  readonly orderers = new Map<string, Signed[]>()
 
   /** A proved word at a block (null: at any block). Throws Missing if it is not shown. */
   word(contract: string, block: string | null, slot: bigint): Bytes {

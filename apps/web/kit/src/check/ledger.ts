@@ -2,9 +2,14 @@
 import { readComet } from './comet'
 import { Evidence } from './evidence'
 import { readEvm } from './evm'
+import { readFabric } from './fabric'
 import { at, Malformed, textOf, type Value } from './read'
 
-const READERS: { [kind: string]: (evidence: Evidence, ledger: Value) => void } = { evm: readEvm, comet: readComet }
+const READERS: { [kind: string]: (evidence: Evidence, ledger: Value) => void } = {
+  evm: readEvm,
+  comet: readComet,
+  fabric: readFabric,
+}
 
 /** Throws Malformed if one header or proof does not hold. */
 export function readEvidence(ledger: Value): Evidence {
