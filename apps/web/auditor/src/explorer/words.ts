@@ -27,6 +27,7 @@ export const zh = {
       Workflow: '业务流转',
       Evidence: '留痕存证',
       Registry: '合约登记',
+      SM2Verifier: 'SM2 验签',
     },
   },
   agreement: {
@@ -113,6 +114,7 @@ export const en: typeof zh = {
       Workflow: 'Workflow',
       Evidence: 'Evidence',
       Registry: 'Registry of contracts',
+      SM2Verifier: 'SM2 signatures',
     },
   },
   agreement: {
