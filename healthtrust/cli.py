@@ -326,6 +326,36 @@ def mirror_import(
         typer.echo(json.dumps(asdict(found), indent=1))
 
 
+@mirror_app.command("views")
+def mirror_views() -> None:
+    """Make the read-only SQL views (docs/services.md) anew; their names."""
+    from contextlib import closing
+
+    from mirror.database import Database
+    from mirror.views import publish
+
+    with closing(Database(load().mirror_database())) as database:
+        typer.echo("\n".join(publish(database)))
+
+
+@mirror_app.command("sql-reader")
+def mirror_sql_reader(
+    name: Annotated[str, typer.Argument(help="The role, lower case.")],
+    organisation: Annotated[str, typer.Option(help="Id of the organisation whose rows it sees (0x…); without, all rows.")] = "",
+) -> None:
+    """Make a PostgreSQL role that reads the views and nothing else (JSON with its password, shown once)."""
+    from contextlib import closing
+    from dataclasses import asdict
+
+    from core.hexes import to_bytes
+    from mirror.database import Database
+    from mirror.views import add_reader
+
+    with closing(Database(load().mirror_database())) as database:
+        reader = add_reader(database, name, to_bytes(organisation, 32, "organisation") if organisation else None)
+    typer.echo(json.dumps(asdict(reader), indent=1))
+
+
 @mirror_app.command("agreement")
 def mirror_agreement(heights: Annotated[int, typer.Option(help="How many heights, newest first.")] = 50) -> None:
     """Which organisations' mirrors agree with ours at which height, and where one does not (JSON).
@@ -427,6 +457,19 @@ def behind() -> None:
 
 
 @app.command()
+def alarms(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """What somebody has to look at on this host (docs/operations.md says what to do). Exit code 1 if there is anything."""
+    from dataclasses import asdict
+
+    from healthtrust.alarms import alarms as look
+
+    found = look(load())
+    lines = [f"{alarm.kind}: {alarm.text}" for alarm in found] or ["all is well"]
+    typer.echo(json.dumps([asdict(alarm) for alarm in found], ensure_ascii=False) if as_json else "\n".join(lines))
+    raise typer.Exit(1 if found else 0)
+
+
+@app.command()
 def bench(
     names: Annotated[list[str] | None, typer.Argument(help="Benches to run; all without.")] = None, quick: bool = False
 ) -> None:
@@ -456,19 +499,6 @@ def verify(
     """Check a proof bundle offline, line by line.
 
     Exit code: 0 proved, 1 something is false, 2 not a bundle, 3 ledger part missing.
-@app.command()
-def alarms(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """What somebody has to look at on this host (docs/operations.md says what to do). Exit code 1 if there is anything."""
-    from dataclasses import asdict
-
-    from healthtrust.alarms import alarms as look
-
-    found = look(load())
-    lines = [f"{alarm.kind}: {alarm.text}" for alarm in found] or ["all is well"]
-    typer.echo(json.dumps([asdict(alarm) for alarm in found], ensure_ascii=False) if as_json else "\n".join(lines))
-    raise typer.Exit(1 if found else 0)
-
-
     """
     from core.verify import main
     from healthtrust.checkpoint import path_of
