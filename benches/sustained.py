@@ -17,24 +17,28 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
+from sqlalchemy import insert
+
 from core import entry
 from core.words import ZERO
 from gateway.ledger import outbox
+from gateway.ledger.db import writing
 from gateway.ledger.port import Call, Ledger, Prepared
 from gateway.ledger.reasons import LedgerError
 from network.kinds import Network
 from offchain.anchor import ENDORSED_ENTRIES, FULL_MODE_ENTRIES, Anchorer
-from offchain.database import custodian_sessions
-from offchain.envelope import Envelope
-from offchain.intake.writer import Batch, Version, Writer
-from offchain.stores.memory import MemoryStore
+from offchain.database import Sessions, custodian_sessions
+from offchain.models import Counter, EntryRow
 from tests.support.world import Chain, Organisation, await_outcome, build_world, carry_out
 
 AHEAD = 8
 """Batches that wait for the ledger before more entries are taken in."""
+LOOK_SECONDS = 0.25
+"""Between two looks at what is anchored: the database has one writer at a time."""
 WINDOW = 32
 """Calls of the bare client under way, where the ledger lets one build on another."""
 WRITERS = 16
+_WORDS = ("record", "subject", "schema", "commitment")
 
 
 class Consortium(Chain, Protocol):
@@ -72,22 +76,32 @@ def _fed(chain: Chain, folder: Path, seconds: float, pump: Any) -> int:
     world = build_world(chain)
     owner, size = world.hospital, _entries_a_call(chain)
     sessions = custodian_sessions(f"sqlite:///{folder / 'store.db'}")
-    writer = Writer(sessions, MemoryStore(), Envelope(secrets.token_bytes(16)), "bench", 1)
     anchorer = Anchorer(owner.id, sessions, folder / "trees", mode="full", full_entries=size)
-    numbers = iter(range(2**62))
+    entries = 0
     with pump(sessions, owner):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             anchorer.settle()
             if anchorer.waiting() >= AHEAD:
-                time.sleep(0.02)
+                time.sleep(LOOK_SECONDS)
                 continue
-            ids = [next(numbers).to_bytes(32, "big") for _ in range(size)]
-            writer.write(Batch([Version(i, 1, i, i, 3, i, ZERO, 1, i, b"content", before=False) for i in ids]), 1)
+            _put(sessions, entries, size)
+            entries += size
             anchorer.batch()
         taken = _taken(owner)
     world.close()
     return taken
+
+
+def _put(sessions: Sessions, first: int, count: int) -> None:
+    """So many entries more in the database, whose contents are nowhere."""
+    same = {"version": 1, "category": 3, "flags": 0, "previous": ZERO, "recorded_at": 1, "indexed_at": 1}
+    words = [n.to_bytes(32, "big") for n in range(first, first + count)]
+    rows = [{"sequence": n, **dict.fromkeys(_WORDS, word), **same} for n, word in enumerate(words, first)]
+    with sessions.begin() as session:
+        writing(session)
+        session.execute(insert(EntryRow), rows)
+        session.merge(Counter(name="sequence", value=first + count))
 
 
 def _bare(chain: Chain, seconds: float) -> int:
@@ -129,7 +143,7 @@ def _calls(owner: Organisation, size: int) -> Iterator[Call]:
     """One after the other, each naming the root before it; the roots are of nothing, which the ledger cannot know."""
     before, zeros = ZERO, bytes(32)
     for first in range(0, 2**62, size):
-        leaves = entry.pack_rows((owner.id, *[zeros] * 5, first + i, 1, 3, 0, 1, 1) for i in range(size))
+        leaves = entry.pack_rows((owner.id, zeros, zeros, zeros, zeros, zeros, first + i, 1, 3, 0, 1, 1) for i in range(size))
         root = secrets.token_bytes(32)
         args = {"root": root, "firstSequence": first, "count": size, "previousRoot": before, "entries": b"".join(leaves)}
         yield Call("DataIndex", "anchorEntries", args)
