@@ -81,6 +81,35 @@ def test_what_stands_in_a_young_block_is_pending_until_the_index_has_it() -> Non
     assert ledger(comet=False, eth_getBlockByNumber=blocks(1)).outcome(ID).status == "unknown"
 
 
+def receipt(id: str, block: int) -> dict[str, Any]:
+    return {"transactionHash": id, "blockNumber": hex(block), "blockHash": f"0x{block:064x}", "status": "0x1", "logs": []}
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_receipts_of_many_are_asked_for_by_the_block(indexed: bool) -> None:
+    """A hundred writes in two blocks, and twenty that wait: a handful of single questions. Where a block's index is not complete
+    the single questions go on."""
+    ids = [f"0x{n:064x}" for n in range(120)]
+    where = {id: 1 + n // 50 for n, id in enumerate(ids[:100])}
+    single: list[str] = []
+
+    def one(id: str) -> Any:
+        single.append(id)
+        return receipt(id, where[id]) if id in where else NOT_FOUND
+
+    def whole(block: str) -> Any:
+        if not indexed:
+            return RpcError(-32000, "failed to get transaction receipt")
+        return [receipt(id, at) for id, at in where.items() if hex(at) == block]
+
+    answers = {"eth_getTransactionReceipt": one, "eth_getBlockReceipts": whole, "eth_getBlockByNumber": blocks()}
+    found = ledger(**answers).outcome(ids)
+    assert [(o.id, o.status, o.height) for o in found[:100]] == [(id, "committed", at) for id, at in where.items()]
+    assert {o.status for o in found[100:]} == {"unknown"}
+    assert len(single) == len(set(single))
+    assert (len(single) < 30) is indexed
+
+
 def test_what_the_node_took_a_moment_ago_is_pending_though_it_does_not_list_it(monkeypatch: pytest.MonkeyPatch) -> None:
     sending = ledger(eth_sendRawTransaction=ID, eth_getBlockByNumber=blocks())
     sending.submit(WRITE)
