@@ -34,6 +34,7 @@ BENCHES = (
     "gate",
     "decisions",
     "gateway",
+    "latency",
 )
 EMBEDDED = "embedded"
 HEAD = """# Benchmarks
