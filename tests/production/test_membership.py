@@ -52,6 +52,8 @@ def test_hospitals_become_members_of_an_alliance(evm_chain: EvmChain, tmp_path: 
         ring = load_or_create(host.home / "custodians" / code / "keys.json", code)
         assert not [secret for secret in (ring.evm, ring.sm2, ring.wrap, ring.ids) if secret in card.read_text()]
 
+    for command in (("rotate-account", "gateway"), ("rotate-account", OFFICE), ("rotate-signing-key", OFFICE)):
+        assert "from now on" in office.run(*command)
     office.run("alliance", "invite", str(cards["H-1"]), "--as", OFFICE)
     assert first.run("alliance", "join", "H-1") == "active"
     proposal = office.run("alliance", "invite", str(cards["H-2"]), "--as", OFFICE)
