@@ -112,7 +112,7 @@ def test_screens(chromium: Browser, platform: Platform, said: int, width: int, l
     for path, ready in looks.items():
         page.evaluate("path => location.hash = '#/' + path", path)
         page.locator(ready).first.wait_for()
-        shot(page, f"auditor-{path[:8]}-{name}")
+        shot(page, f"auditor-{path.partition('?')[0]}-{name}")
         assert sideways(page) <= 0, path
         assert wide_tables(page) == 0, path
         assert violations(page) == [], path
