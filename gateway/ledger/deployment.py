@@ -11,6 +11,20 @@ from typing import Any, Self
 
 from gateway.ledger.reasons import LedgerError, Reason
 
+CONTRACTS = (
+    "SM2Verifier",
+    "Alliance",
+    "Registry",
+    "Identity",
+    "Schema",
+    "DataIndex",
+    "Consent",
+    "Access",
+    "Workflow",
+    "Evidence",
+)
+"""Of one ledger, in the order in which the founding publishes them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment(ABC):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from gateway.ledger.deployment import CONTRACTS
 from gateway.ledger.fabric.codec import Codec
-from gateway.ledger.fabric.found import CONTRACTS
 from gateway.ledger.fabric.gateway import Gateway
 from gateway.ledger.fabric.proposal import Proposal
 from gateway.ledger.port import Call

@@ -9,25 +9,13 @@ from typing import Any
 from core.canonical import canonical
 from core.crypto import sm3
 from core.messages import fabric_contract
+from gateway.ledger.deployment import CONTRACTS
 from gateway.ledger.fabric.blocks import read_block
 from gateway.ledger.fabric.codec import Codec
 from gateway.ledger.fabric.errors import translated
 from gateway.ledger.fabric.gateway import Gateway
 from gateway.ledger.fabric.open import Deployment
 from gateway.ledger.fabric.written import written
-
-CONTRACTS = (
-    "SM2Verifier",
-    "Alliance",
-    "Registry",
-    "Identity",
-    "Schema",
-    "DataIndex",
-    "Consent",
-    "Access",
-    "Workflow",
-    "Evidence",
-)
 
 
 @dataclass(frozen=True)

@@ -13,24 +13,12 @@ from eth_utils.crypto import keccak
 
 from core import crypto
 from gateway.ledger import actions
+from gateway.ledger.deployment import CONTRACTS
 from gateway.ledger.memory.contracts import alliance
 from gateway.ledger.memory.frame import Facts, Frame, Revert, find
 from gateway.ledger.memory.store import Store
 from gateway.ledger.port import Block, Call, Event, Outcome, Prepared
 from gateway.ledger.reasons import LedgerError, Reason
-
-CONTRACTS = (
-    "SM2Verifier",
-    "Alliance",
-    "Registry",
-    "Identity",
-    "Schema",
-    "DataIndex",
-    "Consent",
-    "Access",
-    "Workflow",
-    "Evidence",
-)
 
 
 @dataclass(frozen=True)

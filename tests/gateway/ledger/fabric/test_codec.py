@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from gateway.ledger.deployment import CONTRACTS
 from gateway.ledger.fabric.codec import MANY, OPENED, Codec, together
-from gateway.ledger.fabric.found import CONTRACTS
 from gateway.ledger.memory.frame import METHODS
 from gateway.ledger.memory.ledger import MemoryLedger
 from gateway.ledger.port import Call

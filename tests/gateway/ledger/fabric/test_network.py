@@ -16,10 +16,11 @@ from core.crypto import sm3
 from core.words import kind_word
 from gateway.ledger import actions, endorsing, outbox
 from gateway.ledger.db import open_sessions
+from gateway.ledger.deployment import CONTRACTS
 from gateway.ledger.fabric.blocks import read_block
 from gateway.ledger.fabric.codec import Codec
 from gateway.ledger.fabric.errors import translated
-from gateway.ledger.fabric.found import CONTRACTS, Founder, found
+from gateway.ledger.fabric.found import Founder, found
 from gateway.ledger.fabric.gateway import Gateway, Peer
 from gateway.ledger.fabric.identity import Identity, LocalSigner
 from gateway.ledger.fabric.open import connect
