@@ -59,8 +59,8 @@ def test_the_explorer_shows_the_chain_and_who_agrees(desk: Watched, said: int) -
     expect(page.locator("[data-panel=contracts] li", has_text="居民授权")).to_be_visible()
     expect(page.locator("[data-panel=organisations] li")).to_have_count(3)
     expect(page.locator("[data-panel=chart] svg")).to_be_visible()
-    first = page.locator("[data-panel=transactions] li").first
-    expect(first).to_contain_text("留痕")
+    first = page.locator("[data-panel=transactions] li", has_text="留痕").first
+    expect(first).to_be_visible()
     first.get_by_role("link").nth(1).click()
     expect(page).to_have_url(re.compile("#/trace/0x[0-9a-f]{64}"))
     expect(page.get_by_role("heading", name="一笔交易")).to_be_visible()
