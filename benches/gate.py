@@ -113,8 +113,8 @@ def _note(n: int) -> dict[str, Any]:
 
 
 @contextmanager
-def serving(target: str, port: int, ready: str, home: Path | None = None) -> Iterator[None]:
-    """A granian with two workers, until it answers ``ready`` with 200."""
+def serving(target: str, port: int, ready: str, home: Path | None = None) -> Iterator[int]:
+    """A granian with two workers that answers ``ready`` with 200; its process id."""
     command = [
         sys.executable,
         "-m",
@@ -136,10 +136,17 @@ def serving(target: str, port: int, ready: str, home: Path | None = None) -> Ite
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{target} did not start")
             time.sleep(0.1)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait()
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process, its children and theirs used of the CPU so far."""
+    used = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    children = [child for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+    return (int(used[11]) + int(used[12])) / os.sysconf("SC_CLK_TCK") + sum(cpu_seconds(int(child)) for child in children)
 
 
 def _answers(url: str) -> bool:
@@ -166,9 +173,10 @@ def _of_size(stored: int, measure: Callable[[Stage, int], list[dict[str, Any]]])
         try:
             stage = Stage(home, chain, 100, 20, READ, stored)
             peer_port = free_port()
-            with serving("benches.gate:gate", stage.port, "/gate/v1/health", home), serving("benches.gate:empty", peer_port, "/"):
+            gates = serving("benches.gate:gate", stage.port, "/gate/v1/health", home)
+            with gates as pid, serving("benches.gate:empty", peer_port, "/"):
                 load.closed(stage.port, stage.requests(400), 32, 2.0)
-                return measure(stage, peer_port)
+                return [*measure(stage, peer_port), _cost(stage, pid, stored)]
         finally:
             chain.close()
 
@@ -183,6 +191,14 @@ def _closed(stage: Stage, peer_port: int, seconds: float, rounds: int, stored: i
     name = f"empty FastAPI route, same server and client, {WORKERS} workers"
     what = f"reads, {stored:,} records stored, 64 connections, closed loop"
     return [_row(what, rate, "1/s", name, peer), _row(what, slow, "ms p99", name, peer_slow)]
+
+
+def _cost(stage: Stage, pid: int, stored: int) -> dict[str, Any]:
+    """CPU time of the gate's processes: what stays the same however busy the machine is otherwise, or nearly."""
+    before = cpu_seconds(pid)
+    read = _whole(load.closed(stage.port, stage.requests(2_000), 64, 60.0))
+    milliseconds = (cpu_seconds(pid) - before) * 1000 / len(read.latencies)
+    return _row(f"CPU time of the gate a read, {stored:,} records stored", milliseconds, "ms", None, None)
 
 
 def _measure(stage: Stage, peer_port: int, seconds: float, rounds: int) -> list[dict[str, Any]]:

@@ -69,7 +69,7 @@ class MemoryNonces:
             raise TooManyRequests()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SignedRequest:
     """A request whose signature held. ``party``: practitioner, subject or organisation; ``id``: its 32 bytes; ``base``: the
     signed text."""

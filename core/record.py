@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -26,6 +26,8 @@ MAX_ELEMENTS = 256
 _NUMBERS = tuple(u16(n) for n in range(MAX_ELEMENTS + 1))
 _ELEMENTS = tuple(b"element" + n for n in _NUMBERS)
 _INNER, _OUTER = (bytes(b ^ pad for b in range(256)) for pad in (0x36, 0x5C))
+_COMMITMENT = b"commitment"
+_SM3 = hashlib.new("sm3")
 
 
 def element_salt(record_salt: bytes, n: int) -> bytes:
@@ -35,20 +37,27 @@ def element_salt(record_salt: bytes, n: int) -> bytes:
 
 def element_salts(record_salt: bytes, count: int) -> list[bytes]:
     """:func:`element_salt` of elements 1…``count``, with the HMAC key set up once: intake derives tens of them a record."""
-    key = record_salt.ljust(64, b"\0")
-    inner, outer = hashlib.new("sm3", key.translate(_INNER)), hashlib.new("sm3", key.translate(_OUTER))
-    salts: list[bytes] = []
-    for n in range(1, count + 1):
+    return _macs(record_salt, _ELEMENTS[1 : count + 1])
+
+
+def _macs(key: bytes, messages: Iterable[bytes]) -> list[bytes]:
+    """HMAC-SM3 of each message under one key of at most 64 bytes."""
+    block = key.ljust(64, b"\0")
+    inner, outer = _SM3.copy(), _SM3.copy()
+    inner.update(block.translate(_INNER))
+    outer.update(block.translate(_OUTER))
+    macs: list[bytes] = []
+    for message in messages:
         h, o = inner.copy(), outer.copy()
-        h.update(_ELEMENTS[n])
+        h.update(message)
         o.update(h.digest())
-        salts.append(o.digest())
-    return salts
+        macs.append(o.digest())
+    return macs
 
 
 def commitment_salt(record_salt: bytes) -> bytes:
     """HMAC-SM3(record salt, "commitment"): travels with every release, unlike the record salt."""
-    return crypto.hmac_sm3(record_salt, b"commitment")
+    return crypto.hmac_sm3(record_salt, _COMMITMENT)
 
 
 def element_leaf(n: int, salt: bytes, value: Any) -> bytes:
@@ -122,13 +131,14 @@ class RecordTree:
             raise Malformed("record_malformed", detail="an element number outside the schema")
 
     @cached_property
-    def _salts(self) -> list[bytes]:
-        return element_salts(self.record_salt, self.element_count)
+    def _derived(self) -> list[bytes]:
+        """The salts of elements 1…count, then the commitment salt."""
+        return _macs(self.record_salt, (*_ELEMENTS[1 : self.element_count + 1], _COMMITMENT))
 
     @cached_property
     def leaves(self) -> list[bytes]:
         """Leaf hashes of elements 1…count."""
-        return [element_leaf(n, salt, self.values.get(n)) for n, salt in enumerate(self._salts, 1)]
+        return [element_leaf(n, salt, self.values.get(n)) for n, salt in enumerate(self._derived[:-1], 1)]
 
     @cached_property
     def canonical(self) -> bytes:
@@ -138,7 +148,7 @@ class RecordTree:
     @cached_property
     def commitment(self) -> bytes:
         """What the index entry carries: HMAC-SM3(commitment salt, canonical bytes)."""
-        return crypto.hmac_sm3(commitment_salt(self.record_salt), self.canonical)
+        return crypto.hmac_sm3(self._derived[-1], self.canonical)
 
     def disclose(self, mask: int) -> Disclosure:
         """Release the elements whose bits (n−1) are set in ``mask``; the others only as hashes. The record salt stays behind."""
@@ -147,9 +157,9 @@ class RecordTree:
         return Disclosure(
             self.schema_id,
             self.element_count,
-            commitment_salt(self.record_salt),
+            self._derived[-1],
             {n: self.values.get(n) for n in shown},
-            {n: self._salts[n - 1] for n in shown},
+            {n: self._derived[n - 1] for n in shown},
             {n: self.leaves[n - 1] for n in hidden},
         )
 

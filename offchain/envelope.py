@@ -39,7 +39,7 @@ class ContentDestroyed(HealthTrustError):
     default_en = "The content of this record was erased for good. Its index, consents and receipts can still be verified."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sealed:
     """An encrypted record version: ``blob`` goes to the store, ``wrapped`` and ``wrapped_by`` beside the index."""
 

@@ -25,7 +25,9 @@ import orjson
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    ClauseElement,
     Connection,
+    CursorResult,
     Engine,
     Integer,
     LargeBinary,
@@ -155,7 +157,7 @@ class ReceiptsDamaged(Unavailable):
         self.number = number
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Draft:
     """A receipt without number and predecessor. ``body``: the members of docs/formats.md §7 but ``number`` and ``previous``;
     ``nonce``: 32-byte tag of key and nonce, accepted once until ``expires`` (UTC seconds)."""
@@ -175,7 +177,7 @@ class Group:
     tree: Tree
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Receipt:
     """A durable receipt. ``json`` are the hashed bytes as text."""
 
@@ -217,6 +219,20 @@ class _Rows:
             result = connection.exec_driver_sql(sql, tuple(chain.from_iterable(part)))
             returned += result.all() if self._tail else ()
         return returned
+
+
+class _Statement:
+    """A statement compiled once, for the driver as it is: what runs for every group does not pass through SQLAlchemy's layers."""
+
+    def __init__(self, engine: Engine, statement: ClauseElement) -> None:
+        compiled = statement.compile(dialect=engine.dialect)
+        self._sql = str(compiled)
+        self._names: Sequence[str] | None = getattr(compiled, "positiontup", None)
+
+    def run(self, connection: Connection, **values: Any) -> CursorResult[Any]:
+        """Run with values for its parameters."""
+        given = values if self._names is None else tuple(values[name] for name in self._names)
+        return connection.exec_driver_sql(self._sql, given)
 
 
 class _Turn:
@@ -264,6 +280,7 @@ class ReceiptLog:
         self._turn = _Turn(engine)
         self._delivered: list[int] = []
         self._rows = {table: _Rows(engine, table) for table in (ReceiptRow, GroupRow, DeliveryRow)}
+        self._locked, self._moved = _Statement(engine, _LOCKED_HEAD), _Statement(engine, _MOVE_HEAD)
         self._nonces = _Rows(engine, NonceRow, " ON CONFLICT DO NOTHING RETURNING tag")
         migrate(engine, TABLES)
         self._found()
@@ -463,7 +480,7 @@ class ReceiptLog:
             return
 
     def _locked_head(self, connection: Connection) -> tuple[int, bytes]:
-        row = connection.execute(_LOCKED_HEAD, {"of": self.store}).one()
+        row = self._locked.run(connection, of=self.store).one()
         return row.next, row.hash
 
     def _group(self, drafts: Sequence[Draft], number: int, previous: bytes) -> list[Receipt]:
@@ -495,7 +512,7 @@ class ReceiptLog:
         rows = [(r.number, r.json, r.hash, r.salt, group.first, r.index_batch) for r in receipts]
         self._rows[ReceiptRow].insert(connection, rows)
         self._rows[GroupRow].insert(connection, [(group.first, len(receipts), group.tree.root, group.signature)])
-        connection.execute(_MOVE_HEAD, {"of": self.store, "to": last.number + 1, "by": last.hash})
+        self._moved.run(connection, of=self.store, to=last.number + 1, by=last.hash)
 
     def _flush_delivered(self, connection: Connection) -> None:
         waiting, self._delivered = self._delivered, []

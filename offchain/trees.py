@@ -23,7 +23,7 @@ class TreeDamaged(Exception):
     """The file is not a whole tree file; it can be made again from the index entries."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Path32:
     """An audit path: leaf hash, its index, tree size, sibling hashes lowest first, root."""
 

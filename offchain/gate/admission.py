@@ -21,7 +21,7 @@ _KEYID = re.compile(r';keyid="(practitioner|subject):(0x[0-9a-f]{64})";')
 REMEMBERED_KEYS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Incoming:
     """An HTTP request. ``target``: the public URL the caller used; ``headers``: lower-case names."""
 
@@ -31,7 +31,7 @@ class Incoming:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Admitted:
     """A caller whose signature held, and what the ledger says of it and the consent it names. ``silent``: the ledger gave no
     answer, and the signature was checked with the key it named last; such a caller is only told so."""

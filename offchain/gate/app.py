@@ -6,9 +6,10 @@ import asyncio
 import base64
 import io
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
@@ -21,7 +22,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core import crypto
 from core.hexes import to_hex
@@ -248,15 +249,35 @@ class Gate:
             return False
 
 
+class Application(Starlette):
+    """The gate's routes, those that are paid for by each reading past Starlette's own layers: ``direct``, by method and path,
+    answers its errors itself."""
+
+    def __init__(self, direct: Mapping[tuple[str, str], ASGIApp], **given: Any) -> None:
+        super().__init__(**given)
+        self._direct = direct
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, or start and stop."""
+        direct = self._direct.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        await (super().__call__ if direct is None else direct)(scope, receive, send)
+
+
 def create_app(settings: Settings, code: str, ledger: Ledger | None = None, options: Options | None = None) -> Starlette:
-    """The application of the custodian with this code; ``app.state.gate`` is its :class:`Gate`. Nothing but routes and CORS
-    stands before a signed request: every layer more is paid for by each reading."""
+    """The application of the custodian with this code; ``app.state.gate`` is its :class:`Gate`. Nothing but CORS stands before a
+    signed request: every layer more is paid for by each reading."""
     logs.configure(settings.log_level)
     gate = Gate(settings, code, ledger, options)
     origins = [settings.gateway.public_url, *settings.web_origins]
-    cors = Middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"], max_age=600)
-    app = Starlette(
-        routes=_routes(gate), middleware=[cors], lifespan=_lifespan(gate), exception_handlers={HTTPException: no_route}
+    cors = partial(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"], max_age=600)
+    routes = _routes(gate)
+    fixed = [route for route in routes if isinstance(route.endpoint, SignedRoute) and "{" not in route.path]
+    app = Application(
+        {(method, route.path): cors(route.endpoint) for route in fixed for method in route.methods or ()},
+        routes=routes,
+        middleware=[Middleware(cors)],
+        lifespan=_lifespan(gate),
+        exception_handlers={HTTPException: no_route},
     )
     # A slash too many is no path of ours: a redirect would name the host that the caller wrote into its request.
     app.router.redirect_slashes = False

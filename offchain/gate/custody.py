@@ -46,7 +46,7 @@ class NotAnchored(Exception):
     """The entry is in no batch that the ledger holds."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Held:
     """The newest version of a record, its content still sealed. ``leaf``: the 256 bytes that were anchored."""
 
@@ -69,7 +69,7 @@ class Held:
         return self.subject == request.subject and self.category == request.category and self.schema == request.schema
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class IndexProof:
     """Where an entry lies in its batch, and the path to the root on the ledger."""
 

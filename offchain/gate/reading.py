@@ -51,7 +51,7 @@ class No(Exception):
         self.outcome = outcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Opened:
     """A record proved, decrypted and cut."""
 
@@ -62,7 +62,7 @@ class Opened:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Served:
     """A reading whose receipt is durable. ``request`` and ``decision`` belong to ``standing``'s block."""
 

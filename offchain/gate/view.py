@@ -50,7 +50,7 @@ class Caller:
     id: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Standing:
     """Ledger words about one caller and one consent, all of block ``head``. ``public``: x‖y (64 bytes), None where the caller
     has no key; ``organisation``: of the credential, zeros for a subject."""

@@ -26,7 +26,7 @@ ASKS = 200
 """Most decisions asked for in one request."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ReadWish:
     """One record, for one purpose. ``fields``: mask, or None for all the document type has; ``artefact``: sealed, as sent."""
 

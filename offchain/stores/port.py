@@ -9,7 +9,7 @@ from typing import Protocol
 from core.errors import HealthTrustError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Location:
     """Where a blob lies: segment number, byte offset, length in bytes."""
 
