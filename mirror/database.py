@@ -17,7 +17,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from gateway.ledger.db import make_private
+from gateway.ledger.db import alone, make_private
 from mirror import migrations
 from mirror.copy import copy_bytes
 from mirror.models import Relation, Row
@@ -50,8 +50,12 @@ class Database:
         with self.read() as connection:
             if migrations.version(connection) == len(migrations.STEPS):
                 return
-        with self.write() as connection:
-            migrations.upgrade(connection)
+        try:
+            # The follower, the gateway and the command line may all be the first after an upgrade.
+            with self.engine.connect() as connection, alone(connection):
+                migrations.upgrade(connection)
+        except DRIVER_ERRORS as e:
+            raise _translated(self.name, e) from e
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
