@@ -95,7 +95,7 @@ def test_the_table_filters_sorts_keeps_its_address_and_exports(desk: Watched, pl
     expect(rows.first).to_contain_text("产生")
     page.get_by_placeholder("筛选").fill("撤销")
     expect(rows.filter(has_text="产生")).to_have_count(0)
-    page.get_by_role("columnheader", name="时间").click()
+    page.locator(".el-table").get_by_role("columnheader", name="时间").click()
     expect(page).to_have_url(re.compile(r"sort=-time"))
     expect(page).to_have_url(re.compile(r"q=%E6%92%A4%E9%94%80"))
     with page.expect_download() as saved:
