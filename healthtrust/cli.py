@@ -500,7 +500,7 @@ def verify(
 
     Exit code: 0 proved, 1 something is false, 2 not a bundle, 3 ledger part missing.
     """
-    from core.verify import main
+    from core.verify.command import main
     from healthtrust.checkpoint import path_of
 
     own = path_of(load())

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from core import keyfile, verify
 from core.hexes import to_bytes
+from core.verify import words
 from core.vocabulary import category_code
 from offchain.client import GateClient, resident
 from tests.browser.conftest import Platform
@@ -59,7 +60,7 @@ def seen(page: Page) -> tuple[int, dict[str, bool | None]]:
 
 
 def said(report: verify.Report) -> tuple[int, dict[str, bool | None]]:
-    return report.exit_code, {line.code: line.ok for line in report.lines if line.code in verify.TEXTS}
+    return report.exit_code, {line.code: line.ok for line in report.lines if line.code in words.TEXTS}
 
 
 def test_accepts_the_demos_bundle_with_its_checkpoint(phone: Watched, platform: Platform, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,9 +20,13 @@ from core import crypto, verify
 from core.bundle import Slots
 from core.canonical import canonical
 from core.decision import Reason
+from core.verify import canonical as checker_json
+from core.verify import decide as checker_decision
+from core.verify import evidence, hashes, sm2, words
 from core.vocabulary import CATEGORIES, PURPOSES, ROLES
 from tests.core.shared import SHARED, raw, vectors
 
+PROGRAM = Path(verify.__file__).parent
 BUNDLE, TRUST = vectors("bundle")["bundle"], vectors("bundle")["trust"]
 # What may change without making anything false: labels for people.
 FREE = {("ledger", "proofs", "meaning")}
@@ -61,7 +66,7 @@ def test_the_whole_bundle_holds() -> None:
     report = verify.verify(BUNDLE, TRUST)
     assert report.exit_code == 0, report.text()
     assert all(line.ok for line in report.lines)
-    assert {line.code for line in report.lines} == set(verify.TEXTS)
+    assert {line.code for line in report.lines} == set(words.TEXTS)
 
 
 def test_without_trust_or_ledger_it_says_so() -> None:
@@ -157,9 +162,8 @@ def test_deep_and_odd_documents() -> None:
 
 
 def test_command_line(tmp_path: Path) -> None:
-    """As an outsider runs it: the file alone, away from the package, without site packages."""
-    script = tmp_path / "verify.py"
-    script.write_bytes(Path(verify.__file__).read_bytes())
+    """As an outsider runs it: the folder alone, away from the package, without site packages."""
+    shutil.copytree(PROGRAM, tmp_path / "verify", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "b.json").write_text(json.dumps(BUNDLE), "utf-8")
     (tmp_path / "t.json").write_text(json.dumps(TRUST), "utf-8")
     (tmp_path / "twice.json").write_text('{"kind": 1, "kind": 2}', "utf-8")
@@ -167,7 +171,7 @@ def test_command_line(tmp_path: Path) -> None:
 
     def run(*arguments: str) -> tuple[int, str]:
         done = subprocess.run(
-            [sys.executable, "-I", "-S", str(script), *arguments],
+            [sys.executable, "-E", "-s", "-S", "-m", "verify", *arguments],
             cwd=tmp_path,
             capture_output=True,
             encoding="utf-8",
@@ -188,25 +192,31 @@ def test_command_line(tmp_path: Path) -> None:
 
 
 def test_it_is_self_contained() -> None:
-    tree = ast.parse(Path(verify.__file__).read_text("utf-8"))
-    names = {a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names}
-    names |= {node.module or "." for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert {n.split(".")[0] for n in names} <= sys.stdlib_module_names
+    trees = [ast.parse(path.read_text("utf-8")) for path in PROGRAM.glob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {a.name for node in nodes if isinstance(node, ast.Import) for a in node.names}
+    froms = {node.level: set() for node in nodes if isinstance(node, ast.ImportFrom)}
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            froms[node.level].add(node.module or "")
+    assert {n.split(".")[0] for n in names | froms[0]} <= sys.stdlib_module_names
+    assert froms[1] <= {path.stem for path in PROGRAM.glob("*.py")}
+    assert set(froms) == {0, 1}
 
 
 def test_its_own_cryptography() -> None:
     for row in vectors("sm3")["lengths"] + vectors("sm3")["examples"]:
-        assert verify.sm3_pure(raw(row["message"])).hex() == row["digest"]
+        assert hashes.sm3_pure(raw(row["message"])).hex() == row["digest"]
     for row in vectors("sm3")["hmac"]:
-        assert verify.hmac_sm3(raw(row["key"]), raw(row["message"])).hex() == row["mac"]
+        assert hashes.hmac_sm3(raw(row["key"]), raw(row["message"])).hex() == row["mac"]
     example = vectors("sm2")["example"]
-    assert verify.sm2_verify(raw(example["public"]), raw(example["message"]), raw(example["signature"]))
+    assert sm2.sm2_verify(raw(example["public"]), raw(example["message"]), raw(example["signature"]))
     for row in vectors("sm2")["invalid"]:
-        assert not verify.sm2_verify(raw(row["public"]), raw(row["message"]), raw(row["signature"])), row["why"]
+        assert not sm2.sm2_verify(raw(row["public"]), raw(row["message"]), raw(row["signature"])), row["why"]
     for row in vectors("sm2")["badPublicKeys"]:
-        assert not verify.sm2_verify(raw(row["key"]), b"", raw(example["signature"]))
-    assert verify.keccak256(b"").hex() == "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
-    assert verify.keccak256(b"x" * 136).hex() == keccak_of_the_library(b"x" * 136)
+        assert not sm2.sm2_verify(raw(row["key"]), b"", raw(example["signature"]))
+    assert hashes.keccak256(b"").hex() == "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
+    assert hashes.keccak256(b"x" * 136).hex() == keccak_of_the_library(b"x" * 136)
 
 
 def keccak_of_the_library(data: bytes) -> str:
@@ -218,7 +228,7 @@ def keccak_of_the_library(data: bytes) -> str:
 @settings(deadline=None, max_examples=50)
 @given(st.binary(max_size=400))
 def test_its_keccak_is_the_libraries(data: bytes) -> None:
-    assert verify.keccak256(data).hex() == keccak_of_the_library(data)
+    assert hashes.keccak256(data).hex() == keccak_of_the_library(data)
 
 
 @settings(deadline=None, max_examples=30)
@@ -226,31 +236,31 @@ def test_its_keccak_is_the_libraries(data: bytes) -> None:
 def test_its_sm2_agrees_with_the_engine(message: bytes) -> None:
     pair = crypto.sm2_generate()
     signature = crypto.sm2_sign(pair.private, message)
-    assert verify.sm2_verify(pair.public, message, signature)
-    assert not verify.sm2_verify(pair.public, message + b"x", signature)
+    assert sm2.sm2_verify(pair.public, message, signature)
+    assert not sm2.sm2_verify(pair.public, message + b"x", signature)
 
 
 def test_its_decision_canonical_json_and_scope() -> None:
     for row in vectors("decision")["rows"]:
-        got = verify.decide(row["state"], row["request"], raw(row["words"]), raw(row["salt"]), row["time"])
+        got = checker_decision.decide(row["state"], row["request"], raw(row["words"]), raw(row["salt"]), row["time"])
         assert got == (row["expected"]["reason"], int(row["expected"]["fields"], 16)), row["name"]
     for row in vectors("canonical")["valid"]:
-        assert verify.canonical(json.loads(row["json"])).hex() == row["canonical"]
+        assert checker_json.canonical(json.loads(row["json"])).hex() == row["canonical"]
     for row in vectors("scope")["valid"]:
-        assert verify.scope_words(row["document"]) == raw(row["words"])
+        assert checker_decision.scope_words(row["document"]) == raw(row["words"])
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_its_numbers_are_ecmascripts(value: float) -> None:
     assume(not 2**53 <= abs(value) < 1e21)
-    assert verify.canonical(value) == canonical(value)
+    assert checker_json.canonical(value) == canonical(value)
 
 
 def test_its_tables_are_the_vocabulary() -> None:
-    assert [t.code for t in PURPOSES.terms] == list(verify._PURPOSES)
-    assert [t.code for t in CATEGORIES.terms] == list(verify._CATEGORIES)
-    assert [t.code for t in ROLES.terms] == list(verify._ROLES)
-    assert [r.text for r in Reason] == list(verify._REASONS)
+    assert [t.code for t in PURPOSES.terms] == list(checker_decision.PURPOSES)
+    assert [t.code for t in CATEGORIES.terms] == list(checker_decision.CATEGORIES)
+    assert [t.code for t in ROLES.terms] == list(checker_decision.ROLES)
+    assert [r.text for r in Reason] == list(checker_decision.REASONS)
     ours = (
         Slots.CONSENT_CONSENTS,
         Slots.DATAINDEX_BATCHES,
@@ -259,7 +269,7 @@ def test_its_tables_are_the_vocabulary() -> None:
         Slots.IDENTITY_KEYS,
         Slots.IDENTITY_CREDENTIALS,
     )
-    assert [*ours, Slots.ALLIANCE_ORGANISATIONS] == list(verify._SLOTS.values())
+    assert [*ours, Slots.ALLIANCE_ORGANISATIONS] == list(evidence.SLOTS.values())
 
 
 LAYOUT = {

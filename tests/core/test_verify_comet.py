@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from core import verify
-from core.verify import IAVL, Malformed, proved_value
+from core.verify import comet, ed25519
+from core.verify.ics23 import IAVL, proved_value
+from core.verify.read import Malformed
 from tests.core.shared import raw, vectors
 from tests.core.test_verify import at, changed, leaves, other
 
@@ -54,8 +56,8 @@ def test_two_thirds_of_the_power_are_not_enough() -> None:
 def at_the_decision() -> dict[str, Any]:
     """The ledger part for the decision's block alone: of a later one, each commit also covers what the others do."""
     block = BUNDLE["decision"]["block"]
-    fields = {name: verify.comet_fields(bytes.fromhex(header[2:])) for name, header in LEDGER["headers"].items()}
-    (after,) = (name for name, f in fields.items() if "0x" + verify.CometHeader.read(f).parent.hex() == block)
+    fields = {name: comet.comet_fields(bytes.fromhex(header[2:])) for name, header in LEDGER["headers"].items()}
+    (after,) = (name for name, f in fields.items() if "0x" + comet.CometHeader.read(f).parent.hex() == block)
     return {
         "headers": {name: LEDGER["headers"][name] for name in (block, after)},
         "commits": {after: LEDGER["commits"][after]},
@@ -87,12 +89,12 @@ def test_every_proof_and_header_counts() -> None:
 def test_a_forged_state_beside_a_signed_block_is_not_trusted() -> None:
     """A header of one's own, after the same block as the signed one, and words proved under it: refused as a fork."""
     forged = copy.deepcopy(LEDGER)
-    shown = {bytes.fromhex(block[2:]): verify.comet_fields(bytes.fromhex(h[2:])) for block, h in forged["headers"].items()}
+    shown = {bytes.fromhex(block[2:]): comet.comet_fields(bytes.fromhex(h[2:])) for block, h in forged["headers"].items()}
     signed = bytes.fromhex(next(iter(forged["commits"]))[2:])
     fields = list(shown[signed])
     fields[10] = b"\x0a\x20" + b"\1" * 32
     encoded = b"".join(bytes([len(f)]) + f for f in fields)
-    forged["headers"]["0x" + verify.comet_hash(fields).hex()] = "0x" + encoded.hex()
+    forged["headers"]["0x" + comet.comet_hash(fields).hex()] = "0x" + encoded.hex()
     assert verify.verify({**BUNDLE, "ledger": forged}, TRUST).exit_code == 1
     del forged["headers"]["0x" + signed.hex()]
     del forged["commits"]["0x" + signed.hex()]
@@ -116,10 +118,10 @@ def test_ed25519_is_that_of_rfc_8032() -> None:
     signature = bytes.fromhex(
         "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
     )
-    assert verify.ed25519_verify(key, b"\x72", signature)
-    assert not verify.ed25519_verify(key, b"\x73", signature)
+    assert ed25519.ed25519_verify(key, b"\x72", signature)
+    assert not ed25519.ed25519_verify(key, b"\x73", signature)
     order = 2**252 + 27742317777372353535851937790883648493
     high = signature[:32] + (int.from_bytes(signature[32:], "little") + order).to_bytes(32, "little")
-    assert not verify.ed25519_verify(key, b"\x72", high)
-    assert not verify.ed25519_verify(b"\xff" * 32, b"\x72", signature)
-    assert not verify.ed25519_verify(key, b"\x72", b"\xff" * 32 + signature[32:])
+    assert not ed25519.ed25519_verify(key, b"\x72", high)
+    assert not ed25519.ed25519_verify(b"\xff" * 32, b"\x72", signature)
+    assert not ed25519.ed25519_verify(key, b"\x72", b"\xff" * 32 + signature[32:])

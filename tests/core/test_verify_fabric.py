@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from core import verify
+from core.verify import p256, protobuf
 from gateway.ledger.fabric.protos import message
 from tests.core.shared import vectors
 from tests.core.test_verify import changed, leaves, other
@@ -205,15 +206,15 @@ def versions(number: Callable[[int], int]) -> Change:
     def change(made: Any) -> None:
         results = message("rwset.TxReadWriteSet").FromString(made.did.results)
         for space in results.ns_rwset:
-            space.rwset = b"".join(_written_in(read, number) for read in verify.protobuf(space.rwset).get(1, []))
+            space.rwset = b"".join(_written_in(read, number) for read in protobuf.protobuf(space.rwset).get(1, []))
         made.did.results = results.SerializeToString()
 
     return change
 
 
 def _written_in(read: bytes, number: Callable[[int], int]) -> bytes:
-    fields = verify.protobuf(read)
-    block = verify.protobuf(fields[2][0])[1][0] if 2 in fields else 0
+    fields = protobuf.protobuf(read)
+    block = protobuf.protobuf(fields[2][0])[1][0] if 2 in fields else 0
     key, place = fields[1][0], b"\x08" + bytes([number(block)])
     return _field(1, _field(1, key) + _field(2, place))
 
@@ -237,6 +238,6 @@ def test_p256_is_that_of_fips_186() -> None:
     numbers = key.public_key().public_numbers()
     public = numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big")
     signature = key.sign(b"message", ec.ECDSA(hashes.SHA256()))
-    assert verify.p256_verify(public, b"message", signature)
-    assert not verify.p256_verify(public, b"another", signature)
-    assert not verify.p256_verify(public[:63] + bytes([public[63] ^ 1]), b"message", signature)
+    assert p256.p256_verify(public, b"message", signature)
+    assert not p256.p256_verify(public, b"another", signature)
+    assert not p256.p256_verify(public[:63] + bytes([public[63] ^ 1]), b"message", signature)

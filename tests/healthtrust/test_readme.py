@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from core import verify
+from core.verify import command
 from healthtrust.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,13 +103,13 @@ def test_links_lead_somewhere(name: str) -> None:
     assert [link for link in links if not (ROOT / link.partition("#")[0]).exists()] == []
 
 
-def test_the_verifier_in_one_file_takes_what_is_written(tmp_path: Path) -> None:
-    (line,) = re.findall(r"`python core/verify\.py ([^`]+)`", text("README.md"))
+def test_the_verifier_alone_takes_what_is_written(tmp_path: Path) -> None:
+    (line,) = re.findall(r"`python -m core\.verify ([^`]+)`", text("README.md"))
     with pytest.raises(SystemExit) as usage:
-        verify.main(["--no-such-option"])
+        command.main(["--no-such-option"])
     assert usage.value.code == 2
     words = [str(tmp_path / word) if word.endswith(".json") else word for word in line.split()]
     for word in words:
         if word.endswith(".json"):
             Path(word).write_text("{}", "utf-8")
-    assert verify.main(words) == 2, "an empty object is no bundle, but the words are understood"
+    assert command.main(words) == 2, "an empty object is no bundle, but the words are understood"

@@ -15,7 +15,7 @@ from core.messages import domain
 from core.receipt import Receipt, salted_leaf, serve_digest
 from core.record import RecordTree
 from core.scope import Grantee, Scope
-from core.verify import keccak256
+from core.verify.hashes import keccak256
 from core.words import ZERO, word
 
 NOW, HEIGHT, CHAIN = 1_800_000_000, 42, 31337

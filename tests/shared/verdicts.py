@@ -1,4 +1,4 @@
-"""What `core/verify.py` says of changed bundles, so that the page in the browser says the same; and its words."""
+"""What `core/verify` says of changed bundles, so that the page in the browser says the same; and its words."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 
 from core import verify
 from core.canonical import canonical
+from core.verify import verdict
+from core.verify import words as told
 
 MARKS = {True: "+", False: "-", None: "?"}
 """Of a line: proved, disproved, not shown."""
@@ -27,13 +29,13 @@ def vector(bundle: Any, trust: Any, comet: dict[str, Any], fabric: dict[str, Any
     rows = [_row(bundle, trust, edits) for edits in _edits(bundle, trust)]
     signed = [_row(comet["bundle"], comet["trust"], edits) for edits in _comet_edits(comet["bundle"], comet["trust"])]
     endorsed = [_row(fabric["bundle"], fabric["trust"], edits) for edits in _fabric_edits(fabric["bundle"], fabric["trust"])]
-    texts = {code: {"zh": zh, "en": en} for code, (zh, en) in verify.TEXTS.items()}
-    notes = {code: {"zh": zh, "en": en} for code, (zh, en) in verify.NOT_SHOWN.items()}
-    rest = {"zh": verify.RESTS_ON[0], "en": verify.RESTS_ON[1]}
-    missing = {"zh": verify.MISSING[0], "en": verify.MISSING[1]}
-    emergency = {code: {"zh": zh, "en": en} for code, (zh, en) in verify.IN_EMERGENCY.items()}
+    texts = {code: {"zh": zh, "en": en} for code, (zh, en) in told.TEXTS.items()}
+    notes = {code: {"zh": zh, "en": en} for code, (zh, en) in told.NOT_SHOWN.items()}
+    rest = {"zh": told.RESTS_ON[0], "en": told.RESTS_ON[1]}
+    missing = {"zh": told.MISSING[0], "en": told.MISSING[1]}
+    emergency = {code: {"zh": zh, "en": en} for code, (zh, en) in told.IN_EMERGENCY.items()}
     words = {"lines": texts, "inEmergency": emergency, "notShown": notes, "missing": missing, "restsOn": rest}
-    return {"words": words, "order": [code for code, _ in verify._ORDER], "mandatory": sorted(verify.MANDATORY), "rows": rows} | {
+    return {"words": words, "order": [code for code, _ in verdict._ORDER], "mandatory": sorted(told.MANDATORY), "rows": rows} | {
         "comet": signed,
         "fabric": endorsed,
     }

@@ -17,7 +17,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from core.verify import protobuf
+from core.verify.protobuf import protobuf
 
 Fields = dict[int, list[Any]]
 

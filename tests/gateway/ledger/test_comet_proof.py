@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from eth_utils.crypto import keccak
 
-from core import bundle, verify
+from core import bundle
 from core.bundle import AccountProof, Slots, StorageWord
+from core.verify.checks import signed_blocks
+from core.verify.comet import read_comet
 from core.words import word
 from gateway.ledger.port import LedgerProof
 from gateway.ledger.reasons import LedgerError, Reason
@@ -56,19 +58,19 @@ def test_words_prove_under_the_validators_signatures(world: World) -> None:
     head = world.ledger.head()
     slots = member_slots(world)
     ledger, trust = as_evidence(world, proved(world, slots, head.hash))
-    evidence = verify.read_comet_evidence(ledger)
+    evidence = read_comet(ledger)
     status, x, y = (evidence.get("Alliance", head.hash, int.from_bytes(slot, "big")) for slot in slots)
     assert status[31] == 1
     assert x + y == world.hospital.sm2.public
     assert (evidence.times[head.hash], evidence.heights[head.hash]) == (head.time, head.height)
-    assert verify.signed_blocks(evidence, trust) == list(evidence.commits)
+    assert signed_blocks(evidence, trust) == list(evidence.commits)
     assert evidence.resting == set(evidence.heights)
 
 
 def test_words_that_are_not_there_prove_to_be_zero(world: World) -> None:
     slots = [bytes(32), b"\xff" * 32, *(secrets.token_bytes(32) for _ in range(20))]
     found = proved(world, slots[1:], world.ledger.head().height)
-    evidence = verify.read_comet_evidence(as_evidence(world, found)[0])
+    evidence = read_comet(as_evidence(world, found)[0])
     assert {w.value for w in found.storage} == {bytes(32)}
     assert len(evidence.words["Alliance", found.block.hash]) == len(slots) - 1
 
@@ -78,7 +80,7 @@ def test_an_earlier_block_proves_what_was(world: World) -> None:
     world.resident()
     found = proved(world, member_slots(world), before.height)
     assert found.block == before
-    verify.read_comet_evidence(as_evidence(world, found)[0])
+    read_comet(as_evidence(world, found)[0])
 
 
 def test_a_block_that_is_not_there_has_no_proof(world: World) -> None:

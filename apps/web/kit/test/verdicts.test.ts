@@ -1,4 +1,4 @@
-/** The lines agree with `core/verify.py` on every bundle of the shared vectors, whole or tampered with. */
+/** The lines agree with `core/verify` on every bundle of the shared vectors, whole or tampered with. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { check, checkTexts, CODES, MANDATORY } from '../src/check'
@@ -111,7 +111,7 @@ describe('texts', () => {
 })
 
 describe('words', () => {
-  it('are those of core/verify.py', () => {
+  it('are those of core/verify', () => {
     expect(lines).toEqual((JSON.parse(read('verdicts')) as { words: unknown }).words)
   })
 })

@@ -1,5 +1,5 @@
 /**
- * The checks of a proof bundle, one function a line, the same lines in the same order as `core/verify.py`. Each returns whether its line
+ * The checks of a proof bundle, one function a line, the same lines in the same order as `core/verify`. Each returns whether its line
  * holds, or throws Missing where what it needs is not shown; anything else thrown means that the line does not hold.
  */
 import { type Bytes, concat, equal, kindWord, leftPadded, toBase64, toBigInt, toHex, uint } from '../bytes'

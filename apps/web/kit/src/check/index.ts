@@ -1,4 +1,4 @@
-/** Checking a proof bundle in this browser, with nothing but the two documents (docs/formats.md, 9). Agrees with `core/verify.py` line by line. */
+/** Checking a proof bundle in this browser, with nothing but the two documents (docs/formats.md, 9). Agrees with `core/verify` line by line. */
 import { CHECKS, Subject, type Code } from './checks'
 import { Missing, parseJson, type Value } from './read'
 

@@ -1,4 +1,4 @@
-/** Words of the checker. The lines, and what each missing one means, are those of `core/verify.py`, word for word. */
+/** Words of the checker. The lines, and what each missing one means, are those of `core/verify`, word for word. */
 import type { Code } from '@healthtrust/kit'
 import words from '@healthtrust/kit/check/lines.json'
 
