@@ -72,7 +72,7 @@ def _rows(connection: sa.Connection, ledger: str, contract: str, relation: Relat
     names = [n for n, k in kinds.items() if k is WORD and (n in SEARCHED or n == relation.key)]
     if not names:
         return []
-    height = columns.valid_from if relation.key else columns.position.op(">>")(POSITION_SHIFT)
+    height = columns.valid_from if relation.key else columns.position.op(">>")(sa.cast(POSITION_SHIFT, sa.Integer))
     query = sa.select(relation.table, BLOCK.c.hash.label("_hash"), BLOCK.c.time.label("_time"), height.label("_height"))
     query = query.join(BLOCK, BLOCK.c.height == height).where(sa.or_(*(columns[n] == word for n in names)))
     rows = connection.execute(query.order_by(height.desc()).limit(MOST)).mappings()

@@ -22,7 +22,7 @@ def status(world: World, member: Organisation) -> int:
 
 def newcomer(world: World) -> Organisation:
     made = Organisation(f"TEST-{secrets.token_hex(4)}", CUSTODIAN | READER)
-    made.ledger = world.chain.open(made.key)
+    made.ledger = world.open(made.key)
     return made
 
 

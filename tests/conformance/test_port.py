@@ -138,7 +138,7 @@ def test_c012_trying_a_write_out_writes_nothing(common: World) -> None:
 
 
 def test_c013_a_reader_without_a_key_reads_but_does_not_sign(common: World) -> None:
-    reader = common.chain.open(None)
+    reader = common.open(None)
     assert reader.read(Call("Alliance", "name")) == common.name
     assert reader.info().account == ""
     assert reason_of(lambda: reader.prepare(evidence("c013"))) is Reason.INVALID_ARGUMENT
@@ -264,7 +264,7 @@ def test_c024_both_ends_of_a_range_belong_to_it(common: World) -> None:
 
 
 def test_c025_a_block_that_is_expected_but_not_there_is_a_reset(common: World) -> None:
-    ledger = common.chain.open(None)
+    ledger = common.open(None)
     head = ledger.head()
     ledger.expect(Block(head.height, b"\x22" * 32, b"", head.time))
     for ask in (ledger.head, lambda: ledger.read(Call("Alliance", "name")), lambda: ledger.read_many([Call("Alliance", "name")])):
@@ -276,7 +276,7 @@ def test_c025_a_block_that_is_expected_but_not_there_is_a_reset(common: World) -
 
 
 def test_c026_a_block_that_is_there_may_be_expected(common: World) -> None:
-    ledger = common.chain.open(None)
+    ledger = common.open(None)
     known = ledger.block(1)
     ledger.expect(known)
     ledger.head()
@@ -296,7 +296,7 @@ def test_c029_a_list_of_heights_is_answered_in_order(common: World) -> None:
 
 
 def test_c028_two_ledgers_opened_from_one_key_are_one_account(common: World) -> None:
-    again = common.chain.open(common.operator.key)
+    again = common.open(common.operator.key)
     assert again.info().account == common.operator.account
     prepared = again.prepare(evidence("c028"))
     again.submit(prepared)

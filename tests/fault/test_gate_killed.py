@@ -74,7 +74,7 @@ def port() -> int:
 def kit(world: World, tmp_path: Path, port: int) -> GateKit:
     chain = world.chain
     assert isinstance(chain, EvmChain)
-    shutil.copy(chain.contracts_file, tmp_path / "contracts.json")
+    shutil.copy(world.contracts_file, tmp_path / "contracts.json")
     policy = {"receipt_delay_seconds": 0.2}
     made = GateKit(world, tmp_path, f"http://127.0.0.1:{port}", ledger={"url": chain.url}, policy=policy)
     (tmp_path / "settings.json").write_text(made.settings.model_dump_json())

@@ -36,10 +36,10 @@ UNCHECKED = {"policy": {"contract_check_share": 0.0, "receipt_delay_seconds": 0.
 @contextmanager
 def seen_through(consortium: World, node: LyingNode, witness: str) -> Iterator[None]:
     """The hospital's own node is this one, with or without a second one that is asked the same."""
-    chain, honest = chain_of(consortium), consortium.hospital.ledger
+    honest = consortium.hospital.ledger
     limits = Limits(timeout=60.0, max_head_age=600.0, witness=witness)
     consortium.hospital.ledger = EvmLedger(
-        connect(node.url, Deployment.read(chain.contracts_file), consortium.hospital.key, limits)
+        connect(node.url, Deployment.read(consortium.contracts_file), consortium.hospital.key, limits)
     )
     try:
         yield

@@ -145,7 +145,7 @@ def build_house(chain: DoubleChain | EvmChain, home: Path, *, database: str = ""
 
 def _relayer(world: World, home: Path) -> Ledger:
     """The gateway's own ledger account, allowed by the operator."""
-    ledger = world.chain.open(bytes.fromhex(load_or_create(home / "gateway" / "keys.json", "gateway").evm))
+    ledger = world.open(bytes.fromhex(load_or_create(home / "gateway" / "keys.json", "gateway").evm))
     operator = world.operator
     world.send((operator, set_account(operator.ledger, operator.id, operator.sm2.private, ledger.info().account, True)))
     return ledger

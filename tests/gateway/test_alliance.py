@@ -41,7 +41,7 @@ def test_members_are_those_of_the_ledger_with_their_own_words_checked(house: Hou
 def test_a_new_member_is_proposed_voted_for_and_joins(house: House) -> None:
     world = house.world
     newcomer = Organisation("TEST-NEW", 1)
-    newcomer.ledger = world.chain.open(newcomer.key)
+    newcomer.ledger = world.open(newcomer.key)
     body = {
         "code": newcomer.code,
         "name": newcomer.code,

@@ -29,7 +29,7 @@ def house(evm_chain: EvmChain, tmp_path: Path) -> Iterator[House]:
 
 @pytest.fixture
 def worker(evm_chain: EvmChain, house: House) -> Iterator[subprocess.Popen[bytes]]:
-    (house.home / "contracts.json").write_bytes(evm_chain.contracts_file.read_bytes())
+    (house.home / "contracts.json").write_bytes(house.world.contracts_file.read_bytes())
     env = {**os.environ, "HEALTHTRUST_HOME": str(house.home), "HEALTHTRUST_LEDGER__URL": evm_chain.url}
     process = subprocess.Popen([sys.executable, "-m", "gateway.worker"], env=env, stderr=subprocess.PIPE)
     yield process

@@ -59,7 +59,7 @@ class Host:
         self.world = world
         home = folder / "first"
         home.mkdir()
-        (home / "contracts.json").write_bytes(chain.contracts_file.read_bytes())
+        (home / "contracts.json").write_bytes(world.contracts_file.read_bytes())
         (home / "settings.toml").write_text(f"[policy]\nclock_skew_seconds = {SKEW_SECONDS}\n")
         self.kit = GateKit(world, home, ledger={"url": chain.url, "max_head_age_seconds": 600}, **PATIENT)
 

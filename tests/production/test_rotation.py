@@ -30,7 +30,7 @@ TRUE_AS_FAR_AS_SHOWN = 3
 def kit(world: World, evm_chain: EvmChain, tmp_path: Path) -> GateKit:
     """The hospital's host: the ledger it opens by itself is that of its settings."""
     made = GateKit(world, tmp_path / "home", ledger={"url": evm_chain.url, "max_head_age_seconds": 600}, **PATIENT)
-    (made.home / "contracts.json").write_bytes(evm_chain.contracts_file.read_bytes())
+    (made.home / "contracts.json").write_bytes(world.contracts_file.read_bytes())
     return made
 
 

@@ -38,7 +38,7 @@ KIND = b"log".ljust(32, b"\0")
 @pytest.fixture
 def kit(world: World, evm_chain: EvmChain, tmp_path: Path) -> GateKit:
     made = GateKit(world, tmp_path / "home", ledger={"url": evm_chain.url, "max_head_age_seconds": 600}, **PATIENT)
-    (made.home / "contracts.json").write_bytes(evm_chain.contracts_file.read_bytes())
+    (made.home / "contracts.json").write_bytes(world.contracts_file.read_bytes())
     return made
 
 

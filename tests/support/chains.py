@@ -26,7 +26,7 @@ from gateway.ledger.port import Ledger
 from network.evm.node import Node, keep_copy
 from network.fabric.network import FabricNetwork
 from tests.support.waiting import until
-from tests.support.world import Organisation
+from tests.support.world import Founded, Organisation
 
 BLOCK_SECONDS = 0.1
 
@@ -39,11 +39,12 @@ class DoubleChain:
     def __init__(self) -> None:
         self.chain: MemoryChain | None = None
 
-    def found(self, name: str, member: Organisation) -> None:
+    def found(self, name: str, member: Organisation) -> Founded:
         account = PublicKey.from_secret(member.key).format(compressed=False)[1:]
         x, y = member.sm2.public[:32], member.sm2.public[32:]
         first = (member.id, crypto.sm3(member.code.encode()), member.roles, x, y, "0x" + keccak(account)[12:].hex())
-        self.chain = MemoryChain(name, first)
+        chain = self.chain = MemoryChain(name, first)
+        return Founded(lambda key: MemoryLedger(chain, key))
 
     def open(self, key: bytes | None) -> Ledger:
         assert self.chain is not None
@@ -77,13 +78,18 @@ class EvmChain:
         assert self.home is not None
         return self.home / f"alliance-{self.founded}" / "contracts.json"
 
-    def found(self, name: str, member: Organisation) -> None:
+    def found(self, name: str, member: Organisation) -> Founded:
         self.founded += 1
         x, y = member.sm2.public[:32], member.sm2.public[32:]
-        deploy(self.url, member.key, name, Member(member.id, member.code, x, y, member.roles, member.sign), self.contracts_file)
+        written = self.contracts_file
+        deploy(self.url, member.key, name, Member(member.id, member.code, x, y, member.roles, member.sign), written)
+        return Founded(lambda key: self._open(written, key), written)
 
     def open(self, key: bytes | None) -> Ledger:
-        return EvmLedger(connect(self.url, Deployment.read(self.contracts_file), key, self.limits))
+        return self._open(self.contracts_file, key)
+
+    def _open(self, written: Path, key: bytes | None) -> Ledger:
+        return EvmLedger(connect(self.url, Deployment.read(written), key, self.limits))
 
     def crash(self) -> None:
         """kill -9. A state file torn by it is replaced at the next start by a whole one of the last moment, which production
@@ -119,19 +125,25 @@ class FabricChain:
         self._founded = itertools.count(1)
         self._identities: dict[bytes | None, Identity] = {}
 
-    def found(self, name: str, member: Organisation) -> None:
+    def found(self, name: str, member: Organisation) -> Founded:
         chaincode = f"alliance{next(self._founded)}"
         self.network.commit_chaincode(chaincode)
         gateway = self.gateway(self.identity(member.key))
         try:
-            self.deployment = found(gateway, chaincode, name, Founder(member.id, member.code, member.sm2.public, member.roles))
+            made = self.deployment = found(
+                gateway, chaincode, name, Founder(member.id, member.code, member.sm2.public, member.roles)
+            )
         finally:
             gateway.close()
+        return Founded(lambda key: self._open(made, key))
 
     def open(self, key: bytes | None) -> Ledger:
         assert self.deployment is not None
+        return self._open(self.deployment, key)
+
+    def _open(self, deployment: fabric.Deployment, key: bytes | None) -> Ledger:
         identity = self.identity(key)
-        return FabricLedger(fabric.connect(self.profile, self.deployment, identity, self.limits, writes=key is not None))
+        return FabricLedger(fabric.connect(self.profile, deployment, identity, self.limits, writes=key is not None))
 
     def gateway(self, identity: Identity) -> Gateway:
         """The bare client, at the identity's own peers."""

@@ -15,7 +15,7 @@ from gateway.ledger.port import Call, Ledger
 from gateway.ledger.reasons import LedgerError, Reason
 from network.evm.genesis import SM2_PRECOMPILE, SM3_PRECOMPILE
 from network.evm.validators import ValidatorNetwork
-from tests.support.world import Organisation
+from tests.support.world import Founded, Organisation
 
 BLOCK_SECONDS = 0.2
 
@@ -53,17 +53,21 @@ class ValidatorChain:
         assert self.home is not None
         return self.home / f"alliance-{self.founded}" / "contracts.json"
 
-    def found(self, name: str, member: Organisation) -> None:
+    def found(self, name: str, member: Organisation) -> Founded:
         self.founded += 1
         x, y = member.sm2.public[:32], member.sm2.public[32:]
         first = Member(member.id, member.code, x, y, member.roles, member.sign)
         precompiles = Precompiles(SM2_PRECOMPILE, SM3_PRECOMPILE)
-        deploy(self.network.urls[0], member.key, name, first, self.contracts_file, precompiles)
+        written = self.contracts_file
+        deploy(self.network.urls[0], member.key, name, first, written, precompiles)
+        return Founded(lambda key: self._open(written, key, 0, self.limits), written)
 
     def open(self, key: bytes | None, validator: int = 0, limits: Limits | None = None) -> Ledger:
         """Seen from a validator of one's own."""
-        founded = Deployment.read(self.contracts_file)
-        return EvmLedger(connect(self.network.urls[validator], founded, key, limits or self.limits))
+        return self._open(self.contracts_file, key, validator, limits or self.limits)
+
+    def _open(self, written: Path, key: bytes | None, validator: int, limits: Limits) -> Ledger:
+        return EvmLedger(connect(self.network.urls[validator], Deployment.read(written), key, limits))
 
     @contextmanager
     def seen_from(self, validator: int) -> Iterator[Ledger]:

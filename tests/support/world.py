@@ -13,8 +13,9 @@ import itertools
 import secrets
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from core import artefact, crypto, ids, vocabulary
@@ -36,11 +37,20 @@ class Chain(Protocol):
 
     kind: str
 
-    def found(self, name: str, member: Organisation) -> None:
+    def found(self, name: str, member: Organisation) -> Founded:
         """Deploy a fresh alliance whose first member this is."""
 
     def open(self, key: bytes | None) -> Ledger:
-        """Open the alliance founded last, from this account."""
+        """Open the alliance founded last, from this account. On a chain that tests share this may be another test's: a world
+        opens its own (:meth:`World.open`)."""
+
+
+@dataclass(frozen=True)
+class Founded:
+    """One alliance of a chain that may hold several: opened from an account, and where its deployment is written down."""
+
+    open: Callable[[bytes | None], Ledger]
+    contracts_file: Path | None = None
 
 
 @dataclass
@@ -92,15 +102,25 @@ class World:
         self.operator = Organisation("TEST-OPERATOR", OPERATOR | REGISTRAR | AUDITOR)
         self.platform = Organisation("TEST-QWSJPT", CUSTODIAN | READER)
         self.hospital = Organisation("TEST-SZXYY", CUSTODIAN | READER)
-        chain.found(name, self.operator)
+        self.founded = chain.found(name, self.operator)
         for member in self.organisations:
-            member.ledger = chain.open(member.key)
+            member.ledger = self.open(member.key)
         self.empi_key, self.directory_key = secrets.token_bytes(32), secrets.token_bytes(32)
         self._serial = itertools.count(1)
         self._domains: dict[str, bytes] = {}
         invited = (self.platform, self.hospital)
         self.send(*((self.operator, invitation(o)) for o in invited))
         self.send(*((o, Call("Alliance", "join", {"organisation": o.id})) for o in invited))
+
+    def open(self, key: bytes | None) -> Ledger:
+        """This alliance, from one more account; None = somebody who reads."""
+        return self.founded.open(key)
+
+    @property
+    def contracts_file(self) -> Path:
+        """Where this alliance's deployment is written down (EVM)."""
+        assert self.founded.contracts_file is not None
+        return self.founded.contracts_file
 
     @property
     def organisations(self) -> tuple[Organisation, ...]:

@@ -43,7 +43,7 @@ EVIDENCE = Call("Evidence", "record", {"kind": KIND, "digest": KIND})
 
 def deployment(world: World) -> Deployment:
     assert isinstance(world.chain, EvmChain)
-    return Deployment.read(world.chain.contracts_file)
+    return Deployment.read(world.contracts_file)
 
 
 def url(world: World) -> str:
@@ -84,7 +84,7 @@ def test_a_missing_or_broken_contracts_file_says_so(tmp_path: Path) -> None:
 
 def test_the_factory_opens_what_the_settings_name(world: World, tmp_path: Path) -> None:
     assert isinstance(world.chain, EvmChain)
-    (tmp_path / "contracts.json").write_bytes(world.chain.contracts_file.read_bytes())
+    (tmp_path / "contracts.json").write_bytes(world.contracts_file.read_bytes())
     settings = Settings(home=tmp_path, ledger={"url": world.chain.url})  # type: ignore[arg-type]
     ledger = open_ledger(settings, world.hospital.key)
     assert ledger.info() == world.hospital.ledger.info()

@@ -36,7 +36,7 @@ def other(evm_chain: EvmChain) -> Iterator[LyingNode]:
 
 def opened(world: World, own: str, second: str) -> EvmLedger:
     assert isinstance(world.chain, EvmChain)
-    founded = Deployment.read(world.chain.contracts_file)
+    founded = Deployment.read(world.contracts_file)
     return EvmLedger(connect(own, founded, world.operator.key, Limits(timeout=5.0, witness=second)))
 
 

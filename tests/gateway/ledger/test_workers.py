@@ -57,7 +57,7 @@ def test_eight_processes_share_an_account(world: World, database_url: str) -> No
     assert isinstance(world.chain, EvmChain)
     sessions = open_sessions(database_url, outbox.metadata)
     context = multiprocessing.get_context("spawn")
-    arguments = (database_url, world.chain.url, world.chain.contracts_file, world.operator.key)
+    arguments = (database_url, world.chain.url, world.contracts_file, world.operator.key)
     workers = [context.Process(target=write, args=(*arguments, w)) for w in range(WRITERS)]
     for w in workers:
         w.start()
